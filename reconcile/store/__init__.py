@@ -1,0 +1,1 @@
+"""SQLAlchemy tables and the queries over them, one module per noun; the only writer of tables."""
