@@ -1,9 +1,9 @@
 """Errors of the API: what a client did wrong is said, what we did wrong is masked.
 
-Two shapes. `userErrors` in a mutation's payload say why a command was refused. Top-level errors are
-faults of the client (`UserFaultError`, and what graphql-core says about a document) or of the server:
-those are replaced by an id that stands in the log. Neither shape repeats values of the request, which
-may be credentials.
+Two shapes. `userErrors` in a mutation's payload say why a command was refused. Top-level errors
+are faults of the client (`UserFaultError`, and what graphql-core says about a document) or of the
+server: those are replaced by an id that stands in the log. Neither shape repeats values of the
+request, which may be credentials.
 """
 
 from collections.abc import Iterable

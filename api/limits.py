@@ -47,6 +47,8 @@ class Limits:
 
 PAGE_DEFAULT = 25
 PAGE_MAXIMUM = 100
+EXPLAIN_OBJECTS = 2000
+"""What an explanation counts for: it runs the planner, where other objects are a row of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,7 @@ class _Scale:
         root = self._schema.get_root_type(node.operation)
         return self._selections(node.selection_set, root)
 
-    def _selections(
-        self, selections: SelectionSetNode, parent: GraphQLNamedType | None
-    ) -> _Weight:
+    def _selections(self, selections: SelectionSetNode, parent: GraphQLNamedType | None) -> _Weight:
         total = _Weight()
         for node in selections.selections:
             match node:
@@ -118,7 +118,8 @@ class _Scale:
             kind = get_named_type(field.type) if field else None
         inner = self._selections(node.selection_set, kind)
         is_introspection = kind is None or kind.name.startswith("__")
-        objects = 0 if is_introspection else 1 + inner.objects * _rows(node, kind)
+        own = EXPLAIN_OBJECTS if node.name.value == "explain" else 1
+        objects = 0 if is_introspection else own + inner.objects * _rows(node, kind)
         return _Weight(1 + inner.depth, alias + inner.aliases, objects)
 
 
@@ -147,9 +148,7 @@ def limits_rule(limits: Limits) -> type[ValidationRule]:
             for node in context.document.definitions:
                 if isinstance(node, OperationDefinitionNode):
                     for message in _excesses(scale.operation(node), limits):
-                        context.report_error(
-                            GraphQLError(message, extensions={"code": "TOO_MUCH"})
-                        )
+                        context.report_error(GraphQLError(message, extensions={"code": "TOO_MUCH"}))
 
     return LimitsRule
 

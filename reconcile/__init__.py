@@ -1,1 +1,1 @@
-"""The product: vocabulary, contract and planner (pure), and the runtime that makes plans come true."""
+"""The product: vocabulary, contract and planner (pure), and the runtime that runs the plans."""

@@ -199,6 +199,8 @@ class Write:
     ends_product: bool = False
     """DELIST: these variants are all the product has, so the product itself goes."""
     steps: tuple[Step, ...] = ()
+    sku: str = ""
+    """PUBLISH: SKU of our listing itself, where it is not the SKU of one of its variants."""
 
     def step(self, name: str) -> Step | None:
         """The recorded step of that name, if an earlier try got that far."""
@@ -256,6 +258,8 @@ class Confirmation:
     state: ConfirmState
     evidence: str
     result: Result | None = None
+    steps: tuple[Step, ...] = ()
+    """NOT_DONE: parts that were found to stand all the same; the next try is given them."""
 
 
 class Adapter:
@@ -277,6 +281,10 @@ class Adapter:
     async def check(self) -> AccountInfo:
         """Who the credentials speak for; as few requests as the platform allows."""
         raise self._unsupported("checking the account")
+
+    async def connect_check(self) -> AccountInfo:
+        """The fuller check for connecting: permissions and what the store can do, too."""
+        return await self.check()
 
     def listings(self, cursor: Mapping[str, Value] | None) -> AsyncIterator[ListingPage]:
         """All products in a stable order, from the start or from where `cursor` says."""

@@ -54,11 +54,15 @@ class Recorder(Protocol):
         ...
 
 
+LEASE_MARGIN = timedelta(seconds=1)
+"""A lease outlasts the longest request by at least this much."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """Times of the runtime; chaos tests run them short."""
 
-    lease: timedelta = timedelta(seconds=60)
+    lease: timedelta = timedelta(seconds=90)
     """How long a lease lasts without renewal; a request leaves only with its own time-out left."""
     slice: timedelta = timedelta(seconds=15)
     """Longest stretch of work before everything is committed and the lease is renewed."""
@@ -66,8 +70,8 @@ class Tuning:
     """How often due work is looked for."""
     settle: timedelta | None = None
     """Overrides the platforms' `settle_time` where set."""
-    request_timeout: timedelta = timedelta(seconds=30)
-    """Longest time one request to a platform may take."""
+    request_timeout: timedelta = timedelta(seconds=60)
+    """Longest time one request to a platform may take; slow hosts need a minute for a batch."""
     account_check: timedelta = timedelta(seconds=60)
     """A successful account check younger than this is not repeated before a run."""
     retry_base: timedelta = timedelta(seconds=2)
@@ -77,6 +81,13 @@ class Tuning:
     """Listings planned at once; bounds memory."""
     verify_limit: int = 500
     """Absent objects read by id in one run; the others stay unproved until the next."""
+
+    def __post_init__(self) -> None:
+        if self.lease < self.request_timeout + LEASE_MARGIN:
+            raise ValueError(
+                f"the lease ({self.lease}) has to outlast a request ({self.request_timeout}) "
+                f"by {LEASE_MARGIN}"
+            )
 
 
 def _utc_now() -> datetime:

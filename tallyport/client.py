@@ -108,8 +108,13 @@ class ApiClient:
                 time.sleep(pause)
                 pause = min(pause * 2, 2.0)
 
-    def mutate(self, document: str, variables: Mapping[str, Json]) -> Json:
-        """Run a mutation of one field and return its payload, or raise what was refused."""
+    def mutate(
+        self, document: str, variables: Mapping[str, Json], *, in_part: bool = False
+    ) -> Json:
+        """Run a mutation of one field and return its payload, or raise what was refused.
+
+        With `in_part` the payload says itself what was refused of several things.
+        """
         try:
             answer = self._execute(document, variables)
         except httpx.ConnectError as error:
@@ -118,7 +123,7 @@ class ApiClient:
             raise self._silent() from error
         payload = next(iter(answer.values()))
         problems = payload.get("userErrors") or ()
-        if problems:
+        if problems and not in_part:
             raise RefusedError(tuple(_refusal(problem) for problem in problems))
         return payload
 
@@ -133,14 +138,17 @@ class ApiClient:
                 connection = (connection or {}).get(part)
             if connection is None:
                 return
-            for edge in connection["edges"]:
-                yield edge["node"]
+            yield from connection["nodes"]
             if not connection["pageInfo"]["hasNextPage"]:
                 return
             after = connection["pageInfo"]["endCursor"]
 
     def upload(
-        self, path: Path, parameters: Mapping[str, str], *, read: Callable[[int], None] | None = None
+        self,
+        path: Path,
+        parameters: Mapping[str, str],
+        *,
+        read: Callable[[int], None] | None = None,
     ) -> Json:
         """Stream a file to `POST /imports`; `read` is told how many bytes have left."""
         with path.open("rb") as file:

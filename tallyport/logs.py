@@ -62,7 +62,9 @@ def _redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     return event
 
 
-def configure_logs(level: str, *, stream: TextIO | None = None, as_json: bool | None = None) -> None:
+def configure_logs(
+    level: str, *, stream: TextIO | None = None, as_json: bool | None = None
+) -> None:
     """Send all logs of this process to one stream: lines for a terminal, JSON for anything else."""
     target = stream or sys.stderr
     is_json = not target.isatty() if as_json is None else as_json

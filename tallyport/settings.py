@@ -1,7 +1,7 @@
 """The settings of one Tallyport process, read once from the environment and passed by argument.
 
-Every setting is an environment variable with the prefix ``TALLYPORT_``. This module reads and checks; it opens
-nothing, and no other module of the project looks at the environment.
+Every setting is an environment variable with the prefix ``TALLYPORT_``. This module reads and
+checks; it opens nothing, and no other module of the project looks at the environment.
 """
 
 import difflib
@@ -19,11 +19,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "TALLYPORT_"
 
-_HOST = re.compile(r"^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f:.]+)$")
+_HOST = re.compile(
+    r"^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f:.]+)$"
+)
 
 
 class SettingsError(ValueError):
-    """The environment holds a setting that cannot be used; the text names the variable and never its value."""
+    """A setting cannot be used; the text names the variable and never its value."""
 
 
 class LogLevel(StrEnum):
@@ -36,7 +38,7 @@ class LogLevel(StrEnum):
 
 
 def default_data_dir() -> Path:
-    """Return the directory used when none is set: the system's for root, the user's own otherwise."""
+    """Return the directory used when none is set: the system's for root, else the user's."""
     if os.geteuid() == 0:
         return Path("/var/lib/tallyport")
     return Path(platformdirs.user_data_dir("tallyport", appauthor=False))
@@ -55,56 +57,67 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = None
-    """Address of a PostgreSQL 16+ database, ``postgresql://user:password@host/name``. Default: none, and Tallyport
-    runs its own PostgreSQL in the data directory. Secret because it carries the password."""
+    """Address of a PostgreSQL 16+ database, ``postgresql://user:password@host/name``. Default:
+    none, and Tallyport runs its own PostgreSQL in the data directory. Secret because it carries the
+    password."""
 
     redis_url: SecretStr | None = None
-    """Address of a Redis or Valkey server, ``redis://host:6379/0``. Default: none, and Tallyport runs its own Valkey in
-    the data directory. It holds no truth: losing it loses nothing."""
+    """Address of a Redis or Valkey server, ``redis://host:6379/0``. Default: none, and Tallyport
+    runs its own Valkey in the data directory. It holds no truth: losing it loses nothing."""
 
     secret_keys: SecretStr | None = None
-    """Comma-separated Fernet keys for channel credentials; the first encrypts, all decrypt, so keys can be rotated.
-    Default: none, and one key is kept in the data directory in a file only its owner can read."""
+    """Comma-separated Fernet keys for channel credentials; the first encrypts, all decrypt, so keys
+    can be rotated. Default: none, and one key is kept in the data directory in a file only its
+    owner can read."""
 
     data_dir: Path = Field(default_factory=default_data_dir)
-    """Directory of everything Tallyport keeps on this machine. Default: ``/var/lib/tallyport`` as root, the user's data
-    directory otherwise. Processes with the same directory share the same servers."""
+    """Directory of everything Tallyport keeps on this machine. Default: ``/var/lib/tallyport`` as
+    root, the user's data directory otherwise. Processes with the same directory share the same
+    servers."""
 
     host: str = "127.0.0.1"
-    """Address the API listens on. Default: this machine only, because the API is not meant to be open by accident."""
+    """Address the API listens on. Default: this machine only, because the API is not meant to be
+    open by accident."""
 
     port: int = Field(default=8420, ge=0, le=65535)
     """TCP port the API listens on. Default: 8420; 0 lets the system choose one."""
 
     public_url: str | None = None
-    """Address under which others reach the API, such as ``https://tally.example.com``. Default: host and port."""
+    """Address under which others reach the API, such as ``https://tally.example.com``. Default:
+    host and port."""
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Comma-separated hosts, each with an optional ``:port``, that may be contacted although they are private or speak
-    plain HTTP: a shop on the same network, a sandbox. Default: none, because addresses come from users."""
+    """Comma-separated hosts, each with an optional ``:port``, that may be contacted although they
+    are private or speak plain HTTP: a shop on the same network, a sandbox. Default: none, because
+    addresses come from users."""
 
     log_level: LogLevel = LogLevel.INFO
     """How much is logged: debug, info, warning or error. Default: info."""
 
     lease_seconds: float = Field(default=90.0, gt=0, le=3600)
-    """Seconds a worker owns a channel or an action without renewing. Default: 90; it must exceed the HTTP time-out, since
-    a request leaves only with its whole time-out still left on the lease."""
+    """Seconds a worker owns a channel or an action without renewing. Default: 90; it must exceed
+    the HTTP time-out, since a request leaves only with its whole time-out still left on the
+    lease."""
 
     slice_seconds: float = Field(default=15.0, gt=0, le=18)
-    """Seconds one slice of a run may take. Default: 15; at most 18, because queue jobs end within 20."""
+    """Seconds one slice of a run may take. Default: 15; at most 18, because queue jobs end within
+    20."""
 
     sweep_seconds: float = Field(default=3.0, gt=0, le=300)
-    """Seconds between two looks for due work. Default: 3; it bounds how late work starts when the queue lost its ring."""
+    """Seconds between two looks for due work. Default: 3; it bounds how late work starts when the
+    queue lost its ring."""
 
     settle_seconds: float | None = Field(default=None, ge=0, le=86400)
-    """Seconds after which a request that got no answer can no longer take effect. Default: what each platform
-    declares; set it for sandboxes and drills only."""
+    """Seconds after which a request that got no answer can no longer take effect. Default: what
+    each platform declares; set it for sandboxes and drills only."""
 
     worker_concurrency: int = Field(default=4, ge=1, le=64)
-    """Jobs one worker runs at a time. Default: 4, enough to keep several channels busy on two cores."""
+    """Jobs one worker runs at a time. Default: 4, enough to keep several channels busy on two
+    cores."""
 
     http_timeout_seconds: float = Field(default=60.0, gt=0, le=600)
-    """Seconds a request to a platform may take. Default: 60, because batch writes of slow shops take that long."""
+    """Seconds a request to a platform may take. Default: 60, because batch writes of slow shops
+    take that long."""
 
     @field_validator("database_url")
     @classmethod
@@ -134,7 +147,12 @@ class Settings(BaseSettings):
         if value is None:
             return None
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.netloc
+            or parts.query
+            or parts.fragment
+        ):
             raise ValueError("must look like https://tally.example.com")
         return value.rstrip("/")
 
@@ -155,14 +173,17 @@ class Settings(BaseSettings):
             else:
                 acceptable = _HOST.match(entry) is not None
             if not acceptable:
-                raise ValueError("must be host names or addresses with an optional :port, separated by commas")
+                raise ValueError(
+                    "must be host names or addresses with an optional :port, separated by commas"
+                )
         return value
 
     @model_validator(mode="after")
     def _request_fits_lease(self) -> Self:
         if self.http_timeout_seconds >= self.lease_seconds:
             raise ValueError(
-                f"{PREFIX}HTTP_TIMEOUT_SECONDS must be smaller than {PREFIX}LEASE_SECONDS, or no request could ever leave"
+                f"{PREFIX}HTTP_TIMEOUT_SECONDS must be smaller than {PREFIX}LEASE_SECONDS, "
+                "or no request could ever leave"
             )
         return self
 
@@ -174,7 +195,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from the environment, or raise SettingsError with one line for each variable to mend.
+    """Read the environment, or raise SettingsError with a line for each variable to mend.
 
     ``environ`` is only looked at for misspelt names; None means the environment of the process.
     """
@@ -194,7 +215,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _misspelt(environ: Mapping[str, str]) -> list[str]:
-    """Name each variable that looks like a setting and is none; others with our prefix are left alone."""
+    """Name each variable that looks like a setting and is none; others are left alone."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     problems = []
     for name in sorted(environ):

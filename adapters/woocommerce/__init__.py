@@ -1,1 +1,96 @@
-"""The WooCommerce platform."""
+"""WooCommerce (REST API wc/v3): the record the rest of the product knows it by."""
+
+from datetime import timedelta
+from typing import Any
+
+from adapters.woocommerce import fields
+from adapters.woocommerce.adapter import WooCommerceAdapter
+from adapters.woocommerce.canonical import canonical, key
+from adapters.woocommerce.settings import (
+    ChannelSettings,
+    Credentials,
+    ImportSettings,
+    LinkSettings,
+    PublishSettings,
+    SyncSettings,
+    base_url,
+)
+from reconcile.contract import AccountInfo, ActionSupport, Adapter, Platform, Settings, Transport
+from reconcile.core.actions import ActionKind
+from reconcile.core.types import Operation
+
+_NO_ORDERS = (
+    "Orders of WooCommerce are not part of this version of Tallyport yet; quantities can be kept "
+    "right by stating them as already net of orders"
+)
+
+
+def _credentials(credentials: Settings) -> Credentials:
+    if not isinstance(credentials, Credentials):
+        raise TypeError("credentials of another platform")
+    return credentials
+
+
+def _connect(
+    credentials: Settings, settings: Settings, known: AccountInfo | None, transport: Transport
+) -> Adapter:
+    if not isinstance(settings, ChannelSettings):
+        raise TypeError("channel settings of another platform")
+    return WooCommerceAdapter(PLATFORM, _credentials(credentials), settings, known, transport)
+
+
+def _base_url(credentials: Settings) -> str:
+    return base_url(_credentials(credentials).domain)
+
+
+def _sandbox(*args: Any, **options: Any) -> Any:
+    """Start the simulator; its options are its own, hence `Any`."""
+    # Imported on use: a server that serves real stores does not load a simulator.
+    from adapters.woocommerce.sandbox import create_sandbox  # noqa: PLC0415
+
+    return create_sandbox(*args, **options)
+
+
+PLATFORM = Platform(
+    name="woocommerce",
+    title="WooCommerce",
+    credentials=Credentials,
+    settings=ChannelSettings,
+    operations={
+        Operation.IMPORT_LISTINGS: ImportSettings,
+        Operation.LINK_LISTINGS: LinkSettings,
+        Operation.SYNC_LISTINGS: SyncSettings,
+        Operation.PUBLISH_LISTINGS: PublishSettings,
+    },
+    unsupported_operations={
+        Operation.GET_ORDERS: _NO_ORDERS,
+        Operation.SYNC_ORDERS: _NO_ORDERS,
+    },
+    actions={
+        ActionKind.SYNC: ActionSupport(batch_size=100),
+        ActionKind.HIDE: ActionSupport(batch_size=100),
+        ActionKind.UNHIDE: ActionSupport(batch_size=100),
+        ActionKind.DELIST: ActionSupport(batch_size=100),
+    },
+    unsupported_actions={
+        ActionKind.IMPORT_ORDER: _NO_ORDERS,
+        ActionKind.ACKNOWLEDGE: "WooCommerce has nothing by which an order is acknowledged",
+        ActionKind.FULFILL: _NO_ORDERS,
+        ActionKind.CLOSE: _NO_ORDERS,
+    },
+    our_identifiers=fields.OUR_IDENTIFIERS,
+    their_identifiers=fields.THEIR_IDENTIFIERS,
+    linking_pairs=fields.LINKING_PAIRS,
+    fields=fields.FIELDS,
+    templates=fields.TEMPLATES,
+    presence=fields.PRESENCE,
+    canonical=canonical,
+    key=key,
+    # A store was seen to go on creating 100 rows after its client had given up.
+    settle_time=timedelta(minutes=2),
+    connect=_connect,
+    base_url=_base_url,
+    manual_only=frozenset({Operation.IMPORT_LISTINGS}),
+    max_in_flight=1,
+    sandbox=_sandbox,
+)

@@ -591,6 +591,7 @@ def upgrade() -> None:
             nullable=True,
             comment="bisecting: largest batch it may travel in",
         ),
+        sa.Column("approved", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
             "sent_at",
             sa.DateTime(timezone=True),
@@ -727,6 +728,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column(
+            "import_fields",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+        sa.Column(
             "aspects",
             postgresql.JSONB(astext_type=sa.Text()),
             server_default=sa.text("'{}'::jsonb"),
@@ -770,6 +777,13 @@ def upgrade() -> None:
         "run_candidates",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("listing_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "round",
+            sa.Integer(),
+            server_default=sa.text("1"),
+            nullable=False,
+            comment="planned last in",
+        ),
         sa.ForeignKeyConstraint(
             ["run_id"], ["runs.id"], name=op.f("fk_run_candidates_run_id"), ondelete="CASCADE"
         ),

@@ -1,12 +1,14 @@
-"""The columns of our own CSV: which names there are, and what a row of cells states.
+r"""The columns of our own CSV: which names there are, and what a row of cells states.
 
-Pure. A blank cell states nothing; `\\N` states that the field is to be cleared.
+Pure. A blank cell states nothing; `\N` states that the field is to be cleared.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
+from typing import TypeAlias
 
 from reconcile.catalog import values
 from reconcile.catalog.items import PAUSED, PRESENCE
@@ -16,6 +18,9 @@ from reconcile.core.types import MONEY_FIELDS, OurField, Value
 
 CLEAR = "\\N"
 """Cell that clears a field; stands in the statement as None."""
+
+Options: TypeAlias = dict[int, tuple[str | None, str | None]]
+"""By number: the name and the value of an option, None where the row does not say."""
 
 _TEXTS = (OurField.TITLE, OurField.DESCRIPTION, OurField.BRAND)
 _IDENTIFIERS = (OurField.ASIN, OurField.GTIN, OurField.MPN, OurField.UPC)
@@ -118,16 +123,16 @@ def statement(cells: Mapping[str, str], currency: str) -> Statement:
             raise BadValueError("NotClearable", f"{name} cannot be cleared")
     stated: Statement = {OurField.SKU: values.sku(cells[OurField.SKU])}
     for name in _TEXTS:
-        _put(stated, cells, name, lambda cell, name=name: values.checked_text(name, cell))
+        _put(stated, cells, name, partial(values.checked_text, name))
     for name in _IDENTIFIERS:
-        _put(stated, cells, name, lambda cell, name=name: values.identifier(name, cell))
+        _put(stated, cells, name, partial(values.identifier, name))
     unit = values.currency_code(cells.get("currency", currency))
     for name in sorted(MONEY_FIELDS):
-        _put(stated, cells, name, lambda cell, name=name: values.money(name, cell, unit))
+        _put(stated, cells, name, partial(values.money, name, currency=unit))
     _put(stated, cells, OurField.QUANTITY, values.quantity)
     _put(stated, cells, OurField.IMAGES, lambda cell: values.images(cell.split("|")))
     _put(stated, cells, PRESENCE, values.presence)
-    _put(stated, cells, PAUSED, lambda cell: values.flag(PAUSED, cell))
+    _put(stated, cells, PAUSED, partial(values.flag, PAUSED))
     _put_weight(stated, cells)
     _put_dimensions(stated, cells)
     _put_categories(stated, cells)
@@ -135,7 +140,9 @@ def statement(cells: Mapping[str, str], currency: str) -> Statement:
     return stated
 
 
-def _put(stated, cells, name, read) -> None:
+def _put(
+    stated: Statement, cells: Mapping[str, str], name: str, read: Callable[[str], Value]
+) -> None:
     cell = cells.get(name)
     if cell is not None:
         stated[name] = None if cell == CLEAR else read(cell)
@@ -149,7 +156,7 @@ def _put_weight(stated: Statement, cells: Mapping[str, str]) -> None:
 
 
 def _put_dimensions(stated: Statement, cells: Mapping[str, str]) -> None:
-    sides = [cells.get(name) for name in ("length", "width", "height")]
+    sides = (cells.get("length"), cells.get("width"), cells.get("height"))
     if all(side is None for side in sides):
         return
     if all(side in (None, CLEAR) for side in sides):
@@ -193,12 +200,14 @@ def _put_named(stated: Statement, cells: Mapping[str, str]) -> None:
             stated[field] = texts
 
 
-def options(cells: Mapping[str, str]) -> dict[int, tuple[str | None, str | None]]:
+def options(cells: Mapping[str, str]) -> Options:
     """By number: the name and value of each option that the cells mention."""
-    found: dict[int, tuple[str | None, str | None]] = {}
+    found: Options = {}
     for name, cell in cells.items():
         if not name.startswith("option_"):
             continue
+        if cell == CLEAR:
+            raise BadValueError("NotClearable", f"{name} cannot be cleared")
         number = int(name.split("_")[1])
         text = values.checked_text(name, cell)
         old_name, old_value = found.get(number, (None, None))

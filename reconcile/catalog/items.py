@@ -27,7 +27,7 @@ LISTING_FIELDS = frozenset(
         OurField.CUSTOM_FIELDS,
     }
 )
-"""Fields that a line of a listing without options says about the listing; the rest is its variant's."""
+"""What a listing's only line says about the listing; the rest is about its one variant."""
 
 MAX_VARIANTS = 1000
 """A group of more lines is handed on in parts, so that memory does not grow with the file."""
@@ -71,7 +71,7 @@ class NamedLayout(CatalogLayout, Protocol):
 
 
 class SkuLedger:
-    """Remembers on which line a SKU was first taken, in a few bytes per SKU."""
+    """Remembers on which line a SKU was first taken: a hash and a number, never the SKU."""
 
     def __init__(self) -> None:
         self._lines: dict[int, int] = {}

@@ -86,7 +86,7 @@ def _decoded(number: int, raw: bytes, *, transcoded: bool) -> Line:
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        text = raw.decode(errors="replace")
+        text = raw.decode(errors="replace").replace("\0", _REPLACEMENT)
         byte = raw[error.start : error.start + 1]
         guess = byte.decode("cp1252", errors="ignore")
         hint = f" (in Windows-1252 it would be {guess!r})" if guess.isprintable() and guess else ""

@@ -71,7 +71,7 @@ def sku(value: str) -> str:
 
 
 def identifier(field: str, value: str) -> str:
-    """An ASIN, GTIN, MPN or UPC as it is written; a number that a spreadsheet rounded is refused."""
+    """An ASIN, GTIN, MPN or UPC as written; a number that a spreadsheet rounded is refused."""
     text = checked_text(field, value).removeprefix("'")
     if _SPREADSHEET_NUMBER.fullmatch(text) and field in (OurField.GTIN, OurField.UPC):
         raise BadValueError(
@@ -159,7 +159,9 @@ def weight(value: str, unit: str | None) -> Value:
     return {"value": number, "unit": known}
 
 
-def dimensions(length: str | None, width: str | None, height: str | None, unit: str | None) -> Value:
+def dimensions(
+    length: str | None, width: str | None, height: str | None, unit: str | None
+) -> Value:
     """Length, width and height with one unit; all or none."""
     if not (length and width and height):
         raise BadValueError("BadDimensions", "length, width and height are stated together")

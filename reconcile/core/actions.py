@@ -106,7 +106,7 @@ class Change:
     before: Value
     after: Value
     variant_id: str | None = None
-    """Whose field it is, in an action of the whole listing; None: the listing's, or the action's."""
+    """Whose field it is in an action of the whole listing; None for the listing's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from reconcile.core.types import RemoteRef, Value
 
 
 def canonical_json(value: Value) -> str:
-    """The one text of a value: sorted names, no blanks; a float is refused, it has no exact text."""
+    """The one text of a value, names sorted; a float is refused, for it has no exact text."""
     _refuse_floats(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from reconcile.core.types import ZeroCause
 
+_MINUS = "\N{MINUS SIGN}"
+
 
 @dataclass(frozen=True, slots=True)
 class StockDecision:
@@ -23,11 +25,12 @@ class StockDecision:
 def wanted_quantity(
     stated: int | None, deducted: int, buffer: int, cap: int | None, own: int | None
 ) -> StockDecision:
-    """max(0, stated − deducted − buffer), at most the cap; a variant's own statement goes first."""
+    """max(0, stated - deducted - buffer), at most the cap; a variant's own statement goes first."""
     base = stated if own is None else own
     if base is None:
         return StockDecision(
-            None, steps=("No quantity is stated for this SKU, so none is sent: unknown is not zero",)
+            None,
+            steps=("No quantity is stated for this SKU, so none is sent: unknown is not zero",),
         )
     source = "stated" if own is None else "stated for this listing"
     quantity = _bounded(base - deducted - buffer, cap)
@@ -47,9 +50,9 @@ def _steps(
 ) -> tuple[str, ...]:
     terms = [f"{base} {source}"]
     if deducted:
-        terms.append(f"− {deducted} deducted by orders")
+        terms.append(f"{_MINUS} {deducted} deducted by orders")
     if buffer:
-        terms.append(f"− {buffer} buffer")
+        terms.append(f"{_MINUS} {buffer} buffer")
     left = base - deducted - buffer
     steps = [f"{' '.join(terms)} = {left}"]
     if left < 0:

@@ -4,12 +4,11 @@ Everything here is data: no method acts. Words are those of section 2 of the des
 API and the adapters use the same ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TypeAlias
 
 Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | None"
@@ -18,7 +17,29 @@ Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | None"
 Fields: TypeAlias = Mapping[str, Value]
 """Canonical values by field name; a missing name means "no statement", never empty or zero."""
 
-NO_FIELDS: Fields = MappingProxyType({})
+
+class _NoFields(Mapping[str, Value]):
+    """The empty mapping; hashable, for Python 3.11 refuses unhashable defaults of dataclasses."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Value:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NO_FIELDS: Fields = _NoFields()
 
 
 class Operation(StrEnum):
@@ -210,8 +231,6 @@ class RemoteVariant:
     """Missing from the last complete snapshot, not yet proved gone."""
     gone: str | None = None
     """Reason code once a read by id said so (`Deleted`, `InTrash`)."""
-    import_fields: Fields = NO_FIELDS
-    """The variant in our vocabulary (`OurField`), for IMPORT."""
 
 
 @dataclass(frozen=True, slots=True)

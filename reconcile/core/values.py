@@ -20,9 +20,7 @@ def same(left: Value, right: Value) -> bool:
             return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
-def differing(
-    wanted: Fields, seen: Fields, variant_id: str | None = None
-) -> tuple[Change, ...]:
+def differing(wanted: Fields, seen: Fields, variant_id: str | None = None) -> tuple[Change, ...]:
     """What has to change so that `seen` holds all of `wanted`, by field name."""
     return tuple(
         Change(name, seen.get(name), wanted[name], variant_id)

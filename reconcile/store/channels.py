@@ -1,17 +1,19 @@
 """Channels and their operations as the runtime and the commands read them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.contract import AccountInfo, Adapter, Platform, Settings
-from reconcile.core.types import Operation, WritePolicy
+from reconcile.core.types import LinkState, Operation, WritePolicy
 from reconcile.deps import Deps, Recorder
-from reconcile.store.tables import channels, operations
+from reconcile.store.page import Page, one_of, read_page, read_rows
+from reconcile.store.tables import channels, listing_variants, operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,13 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 
 def settings_from(kind: type[SettingsType], stored: Mapping[str, Any]) -> SettingsType:
     """A settings dataclass from its stored JSON; names it no longer has are dropped."""
+    hints = get_type_hints(kind)
     known = {item.name for item in fields(kind)}
-    return kind(**{name: value for name, value in stored.items() if name in known})
+    values = {name: value for name, value in stored.items() if name in known}
+    for name, value in values.items():
+        if isinstance(value, str) and Decimal in (hints[name], *get_args(hints[name])):
+            values[name] = Decimal(value)
+    return kind(**values)
 
 
 def account_to_json(account: AccountInfo) -> dict[str, Any]:
@@ -155,3 +162,97 @@ def open_adapter(deps: Deps, channel: Channel, record: Recorder | None = None) -
         channel.account,
         deps.transport(channel.id, channel.platform, record),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFilter:
+    """Which channels; None does not restrict."""
+
+    platform: str | None = None
+    name: str | None = None
+    include_removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCounts:
+    """How many variants of a channel are in each link state."""
+
+    linked: int = 0
+    unlinked: int = 0
+    ambiguous: int = 0
+    broken: int = 0
+
+
+async def list_channels(
+    conn: AsyncConnection, deps: Deps, where: ChannelFilter, after: int | None, limit: int
+) -> Page[Channel]:
+    """Channels in the order they were connected."""
+    # A channel of a platform that this installation does not have cannot be shown.
+    statement = select(channels).where(channels.c.platform.in_(deps.platforms))
+    if where.platform is not None:
+        statement = statement.where(channels.c.platform == where.platform)
+    if where.name is not None:
+        statement = statement.where(channels.c.name == where.name)
+    if not where.include_removed:
+        statement = statement.where(channels.c.removed_at.is_(None))
+    return await read_page(
+        conn, statement, channels.c.id, after, limit, lambda row: _channel(row, deps.platforms)
+    )
+
+
+async def channels_by_ids(
+    conn: AsyncConnection, deps: Deps, ids: Sequence[int]
+) -> dict[int, Channel]:
+    """The channels of these ids, removed ones included."""
+    statement = select(channels).where(
+        one_of(channels.c.id, ids), channels.c.platform.in_(deps.platforms)
+    )
+    rows = await read_rows(conn, statement, lambda row: _channel(row, deps.platforms))
+    return {row.id: row for row in rows}
+
+
+async def channel_by_name(conn: AsyncConnection, deps: Deps, name: str) -> Channel | None:
+    """The channel of that name that is not removed."""
+    page = await list_channels(conn, deps, ChannelFilter(name=name), None, 1)
+    return page.rows[0] if page.rows else None
+
+
+async def operations_by_channel(
+    conn: AsyncConnection, deps: Deps, channel_ids: Sequence[int]
+) -> dict[int, tuple[ChannelOperation, ...]]:
+    """The supported operations of many channels, in the order of `Operation`."""
+    statement = (
+        select(operations, channels.c.platform)
+        .join(channels, channels.c.id == operations.c.channel_id)
+        .where(one_of(operations.c.channel_id, channel_ids))
+    )
+    order = list(Operation)
+    found: dict[int, list[ChannelOperation]] = {}
+    for row in (await conn.execute(statement)).mappings():
+        platform = deps.platforms.get(row["platform"])
+        if platform is not None and Operation(row["operation"]) in platform.operations:
+            found.setdefault(row["channel_id"], []).append(_operation(row, platform))
+    return {
+        channel_id: tuple(sorted(rows, key=lambda row: order.index(row.operation)))
+        for channel_id, rows in found.items()
+    }
+
+
+async def link_counts(conn: AsyncConnection, channel_ids: Sequence[int]) -> dict[int, LinkCounts]:
+    """How many variants of many channels are in each link state."""
+    of_state = {
+        state.value.lower(): func.count().filter(listing_variants.c.link_state == state)
+        for state in LinkState
+    }
+    statement = (
+        select(
+            listing_variants.c.channel_id,
+            *(count.label(name) for name, count in of_state.items()),
+        )
+        .where(one_of(listing_variants.c.channel_id, channel_ids))
+        .group_by(listing_variants.c.channel_id)
+    )
+    return {
+        row["channel_id"]: LinkCounts(**{name: row[name] for name in of_state})
+        for row in (await conn.execute(statement)).mappings()
+    }

@@ -40,7 +40,8 @@ ON CONFLICT (channel_id, remote_id) DO NOTHING
 
 _UPSERT_VARIANTS = """
 INSERT INTO remote_variants AS m (channel_id, remote_listing_id, parent, variant, sku, presence,
-       seen, content, identifiers, link_key, options, import_fields, aspects, unsellable, observed_at)
+       seen, content, identifiers, link_key, options, import_fields, aspects, unsellable,
+       observed_at)
 SELECT :channel_id, p.id, r.parent, r.variant, r.sku, r.presence, r.seen, r.content,
        r.identifiers, r.identifiers ->> :identifier, r.options, r.import_fields, r.aspects,
        r.unsellable,
@@ -240,17 +241,17 @@ ORDER BY r.id LIMIT :limit
 
 
 async def linked_refs(
-    conn: AsyncConnection, listing_ids: Sequence[int], after: int, limit: int
+    conn: AsyncConnection, run_id: int, after: int, limit: int
 ) -> Sequence[tuple[int, RemoteRef]]:
-    """What the variants of these listings are linked to: (mirror id, reference) in order."""
+    """What a run's candidates are linked to: (mirror id, reference) in order."""
     result = await conn.execute(
         text("""
-SELECT DISTINCT r.id, r.parent, r.variant FROM listing_variants v
+SELECT DISTINCT r.id, r.parent, r.variant FROM run_candidates c
+JOIN listing_variants v ON v.listing_id = c.listing_id
 JOIN remote_variants r ON r.id = v.remote_variant_id
-WHERE v.listing_id = ANY(:listing_ids) AND v.link_state = 'LINKED' AND r.gone IS NULL
-  AND r.id > :after
+WHERE c.run_id = :run_id AND v.link_state = 'LINKED' AND r.gone IS NULL AND r.id > :after
 ORDER BY r.id LIMIT :limit
 """),
-        {"listing_ids": list(listing_ids), "after": after, "limit": limit},
+        {"run_id": run_id, "after": after, "limit": limit},
     )
     return [(row.id, RemoteRef(row.parent, row.variant or None)) for row in result]

@@ -7,11 +7,13 @@ core values. A property test checks that planning the marked listings gives the 
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reconcile.core.importing import Match
 from reconcile.core.types import (
     Candidate,
     Failure,
@@ -35,10 +37,14 @@ OR NOT r.seen @> v.wanted
 OR v.presence = 'DELISTED'
 OR (v.presence = 'LISTED' AND (v.kept IS NOT NULL OR r.presence = 'HIDDEN'))
 OR (v.presence = 'HIDDEN' AND r.presence <> 'HIDDEN' AND NOT (v.kept IS NOT NULL AND r.unsellable))
+OR (v.withheld <> '[]' AND v.withheld @? '$[*] ? (@.reason != "NoValue" && @.reason != "Hidden")')
 """
 
+# Content holds lists, where containment is not equality (a removed image would go unnoticed).
 CONTENT_DIFFERS = """
-   NOT p.content @> l.content OR NOT r.content @> v.content
+   EXISTS (SELECT 1 FROM jsonb_each(l.content) w WHERE p.content -> w.key IS DISTINCT FROM w.value)
+OR EXISTS (SELECT 1 FROM jsonb_each(v.content) w WHERE r.content -> w.key IS DISTINCT FROM w.value)
+OR l.withheld @? '$[*] ? (@.reason != "NoValue" && @.reason != "Hidden")'
 """
 
 PAIRS = """
@@ -66,42 +72,76 @@ def pairing_sql(*, with_content: bool) -> str:
 
 
 async def mark_candidates(
-    conn: AsyncConnection,
-    run_id: int,
-    channel_id: int,
-    *,
-    with_content: bool,
-    scope: Sequence[int] | None,
+    conn: AsyncConnection, run_id: int, channel_id: int, *, with_content: bool
 ) -> int:
-    """Store the listings this run has to decide; with a scope, exactly those of it that exist."""
-    if scope is not None:
-        source = (
-            "SELECT id AS listing_id FROM listings "
-            "WHERE channel_id = :channel_id AND id = ANY(:scope)"
-        )
-    else:
-        source = pairing_sql(with_content=with_content)
-    insert = (
-        "INSERT INTO run_candidates (run_id, listing_id) "
-        f"SELECT :run_id, c.listing_id FROM ({source}) c ON CONFLICT DO NOTHING"  # noqa: S608 - ours
-    )
+    """Store the listings with a difference as what this full run has to decide."""
+    insert = "INSERT INTO run_candidates (run_id, listing_id) SELECT :run_id, c.listing_id "
+    source = pairing_sql(with_content=with_content)
     result = await conn.execute(
-        text(insert),
-        {"run_id": run_id, "channel_id": channel_id, "scope": list(scope or ())},
+        text(insert + "FROM (" + source + ") c ON CONFLICT DO NOTHING"),
+        {"run_id": run_id, "channel_id": channel_id},
+    )
+    return result.rowcount
+
+
+async def mark_scope(
+    conn: AsyncConnection, run_id: int, channel_id: int, scope: Sequence[int]
+) -> int:
+    """Store exactly these listings, as far as they exist, as what the run has to decide."""
+    result = await conn.execute(
+        text("""
+INSERT INTO run_candidates (run_id, listing_id)
+SELECT :run_id, id FROM listings WHERE channel_id = :channel_id AND id = ANY(:scope)
+ON CONFLICT DO NOTHING
+"""),
+        {"run_id": run_id, "channel_id": channel_id, "scope": list(scope)},
+    )
+    return result.rowcount
+
+
+async def mark_dirty_scope(
+    conn: AsyncConnection, run_id: int, channel_id: int, operation: str
+) -> int:
+    """Store the dirty listings of an operation as what a partial run has to decide."""
+    result = await conn.execute(
+        text("""
+INSERT INTO run_candidates (run_id, listing_id)
+SELECT DISTINCT CAST(:run_id AS bigint), d.listing_id FROM dirty d
+JOIN listings l ON l.id = d.listing_id
+WHERE d.channel_id = :channel_id AND d.operation = :operation
+ON CONFLICT DO NOTHING
+"""),
+        {"run_id": run_id, "channel_id": channel_id, "operation": operation},
+    )
+    return result.rowcount
+
+
+async def mark_linked(conn: AsyncConnection, run_id: int, number: int) -> int:
+    """What this run has just linked is decided once more, in the round of that number."""
+    result = await conn.execute(
+        text("""
+INSERT INTO run_candidates AS c (run_id, listing_id, round)
+SELECT DISTINCT CAST(:run_id AS bigint), a.listing_id, CAST(:number AS integer) FROM actions a
+JOIN run_candidates p ON p.run_id = a.run_id AND p.listing_id = a.listing_id
+WHERE a.run_id = :run_id AND a.kind = 'LINK' AND a.state = 'APPLIED' AND p.round = :number - 1
+ON CONFLICT (run_id, listing_id) DO UPDATE SET round = excluded.round
+"""),
+        {"run_id": run_id, "number": number},
     )
     return result.rowcount
 
 
 async def next_candidates(
-    conn: AsyncConnection, run_id: int, after: int, limit: int
+    conn: AsyncConnection, run_id: int, number: int, after: int, limit: int
 ) -> Sequence[int]:
-    """The following listing ids of a run, in order."""
+    """The following listing ids of a run's round, in order."""
     result = await conn.execute(
-        text(
-            "SELECT listing_id FROM run_candidates WHERE run_id = :run_id AND listing_id > :after "
-            "ORDER BY listing_id LIMIT :limit"
-        ),
-        {"run_id": run_id, "after": after, "limit": limit},
+        text("""
+SELECT listing_id FROM run_candidates
+WHERE run_id = :run_id AND round = :number AND listing_id > :after
+ORDER BY listing_id LIMIT :limit
+"""),
+        {"run_id": run_id, "number": number, "after": after, "limit": limit},
     )
     return [row.listing_id for row in result]
 
@@ -110,8 +150,14 @@ def _options(stored: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in stored)
 
 
-def _withheld(stored: Sequence[Mapping[str, str]]) -> tuple[Withheld, ...]:
-    return tuple(Withheld(item["field"], item["reason"], item["message"]) for item in stored)
+def _withheld(
+    stored: Sequence[Mapping[str, str]], fields: AbstractSet[str]
+) -> tuple[Withheld, ...]:
+    return tuple(
+        Withheld(item["field"], item["reason"], item["message"])
+        for item in stored
+        if item["field"] in fields
+    )
 
 
 def remote_variant(row: RowMapping) -> RemoteVariant:
@@ -173,11 +219,12 @@ async def load_remote_listings(
 
 
 async def load_listings(
-    conn: AsyncConnection, channel_id: int, ids: Sequence[int]
+    conn: AsyncConnection, channel_id: int, ids: Sequence[int], fields: AbstractSet[str]
 ) -> Sequence[Listing]:
     """Our listings with everything decisions are made from, in the order of their ids.
 
-    A constant number of statements, whatever the number of listings.
+    `fields` are the channel fields the operation is about: what is withheld of others is not its
+    business. A constant number of statements, whatever the number of listings.
     """
     wanted_ids = list(ids)
     variant_rows = await _rows(
@@ -224,14 +271,15 @@ async def load_listings(
                 link=LinkState(row["link_state"]),
                 link_hold=row["link_hold"],
                 link_key=key,
-                remote=None if seen is None else remote_variant(seen),
+                remote=None if seen is None or is_open else remote_variant(seen),
                 kept=row["kept"],
                 was=SeenPresence(row["was"]),
                 wanted=row["wanted"],
                 content=row["content"],
-                withheld=_withheld(row["withheld"]),
+                withheld=_withheld(row["withheld"], fields),
                 zero_cause=ZeroCause(row["zero_cause"]),
                 options=_options(row["options"]),
+                own=row["fields"],
                 candidates=tuple(candidates[key]) if is_open and key is not None else (),
                 rivals=tuple(
                     sku
@@ -250,7 +298,8 @@ async def load_listings(
             variants=tuple(variants[row["id"]]),
             content=row["content"],
             option_names=tuple(row["option_names"]),
-            withheld=_withheld(row["withheld"]),
+            withheld=_withheld(row["withheld"], fields),
+            own=row["fields"],
             remote=product_of.get(row["id"]),
             busy=busy[f"listing:{row['id']}"],
             failures=tuple(failures[f"listing:{row['id']}"]),
@@ -300,7 +349,7 @@ async def _rivals(
         """
 SELECT link_key, id, sku FROM listing_variants
 WHERE channel_id = :channel_id AND link_key = ANY(:keys)
-  AND link_state IN ('UNLINKED', 'AMBIGUOUS') AND NOT link_hold
+  AND link_state IN ('UNLINKED', 'AMBIGUOUS') AND NOT link_hold AND presence <> 'DELISTED'
 ORDER BY id
 """,
         channel_id=channel_id,
@@ -341,6 +390,56 @@ async def _failures(
             Failure(row["action"], row["input_hash"], row["reason"], row["message"])
         )
     return found
+
+
+async def matches_of(
+    conn: AsyncConnection, channel_id: int, products: Sequence[int]
+) -> tuple[Mapping[str, Sequence[Match]], frozenset[str]]:
+    """For products of the mirror: their id → ours with the keys of their rows; duplicate keys."""
+    found: dict[str, list[Match]] = defaultdict(list)
+    for row in await _rows(
+        conn,
+        """
+SELECT r.parent, r.variant, v.id, v.listing_id, v.sku, v.link_state,
+       v.link_key IS NOT NULL AND NOT v.link_hold AND v.presence <> 'DELISTED'
+           AND v.link_state IN ('UNLINKED', 'AMBIGUOUS') AS contends,
+       c.parent AS linked_parent, c.variant AS linked_variant
+FROM remote_variants r
+JOIN listing_variants v ON v.channel_id = r.channel_id AND v.link_key = r.link_key
+LEFT JOIN remote_variants c ON c.id = v.remote_variant_id
+WHERE r.remote_listing_id = ANY(:ids) AND r.gone IS NULL AND NOT r.absent
+ORDER BY v.id
+""",
+        ids=list(products),
+    ):
+        is_open = row["link_state"] in ("UNLINKED", "AMBIGUOUS")
+        linked = None
+        if not is_open and row["linked_parent"] is not None:
+            linked = RemoteRef(row["linked_parent"], row["linked_variant"] or None)
+        found[row["parent"]].append(
+            Match(
+                ref=RemoteRef(row["parent"], row["variant"] or None),
+                listing_id=str(row["listing_id"]),
+                variant_id=str(row["id"]),
+                sku=row["sku"],
+                linked_to=linked,
+                contends=row["contends"],
+            )
+        )
+    duplicates = await _rows(
+        conn,
+        """
+SELECT o.link_key FROM remote_variants o
+WHERE o.channel_id = :channel_id AND o.gone IS NULL AND NOT o.absent AND o.link_key IN (
+    SELECT link_key FROM remote_variants WHERE remote_listing_id = ANY(:ids))
+  AND NOT EXISTS (SELECT 1 FROM listing_variants c
+                  WHERE c.remote_variant_id = o.id AND c.link_state = 'LINKED')
+GROUP BY o.link_key HAVING count(*) > 1
+""",
+        channel_id=channel_id,
+        ids=list(products),
+    )
+    return found, frozenset(row["link_key"] for row in duplicates)
 
 
 async def unclaimed_products(

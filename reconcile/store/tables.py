@@ -335,6 +335,7 @@ run_candidates = Table(
     metadata,
     Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("listing_id", BigInteger, primary_key=True),
+    Column("round", Integer, nullable=False, server_default=text("1"), comment="planned last in"),
 )
 
 ACTIVE_ACTION_STATES = ("DUE", "SENDING", "RETRYING", "UNKNOWN")
@@ -367,6 +368,7 @@ actions = Table(
     Column("steps", JSONB, nullable=False, server_default=EMPTY_LIST),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("max_batch", Integer, comment="bisecting: largest batch it may travel in"),
+    _flag("approved"),
     Column("sent_at", Time, comment="when the last request that names it left"),
     Column("due_at", Time, nullable=False, server_default=func.now()),
     Column("epoch", BigInteger, comment="fencing token of the lease that sent it"),

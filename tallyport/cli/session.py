@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tallyport.client import ApiClient, ClientError, Json, RefusedError
+from tallyport.keys import SecretKeyError
 from tallyport.local import read_local
 from tallyport.services import ServicesError
 from tallyport.settings import Settings, SettingsError, load_settings
@@ -94,7 +95,9 @@ class Output:
             where = ".".join(problem.get("path") or ())
             code = problem.get("code") or "ERROR"
             text = f"[bold red]{escape(code)}[/] {escape(str(problem['message']))}"
-            self.notes.print(text + (f" [dim]({escape(where)})[/]" if where else ""), soft_wrap=True)
+            self.notes.print(
+                text + (f" [dim]({escape(where)})[/]" if where else ""), soft_wrap=True
+            )
 
 
 def shown(value: Cell) -> str:
@@ -220,6 +223,9 @@ def command(app: typer.Typer, name: str, *, uses_api: bool = True) -> Callable[[
 def _guarded(session: Session, body: Body, values: Mapping[str, Any]) -> None:
     try:
         body(session, **values)
+    except KeyboardInterrupt as error:
+        session.out.note("Interrupted. What was asked for goes on in the worker.")
+        raise typer.Exit(Exit.INTERRUPTED) from error
     except RefusedError as error:
         session.out.problems(
             [
@@ -228,7 +234,7 @@ def _guarded(session: Session, body: Body, values: Mapping[str, Any]) -> None:
             ]
         )
         raise typer.Exit(Exit.REFUSED) from error
-    except (ClientError, SettingsError, ServicesError) as error:
+    except (ClientError, SettingsError, ServicesError, SecretKeyError) as error:
         code = type(error).__name__.removesuffix("Error")
         session.out.problems([{"code": code, "message": str(error), "path": []}])
         raise typer.Exit(Exit.REFUSED) from error

@@ -1,4 +1,7 @@
-"""The one error of the embedded services. Its text is shown as it is, so it says what to do and holds no secret."""
+"""The one error of the embedded services.
+
+Its text is shown as it is, so it says what to do and holds no secret.
+"""
 
 
 class ServicesError(RuntimeError):

@@ -1,11 +1,13 @@
 """The detached process that owns the embedded servers for as long as somebody uses them.
 
-``python -m tallyport.services.holder --data-dir …`` is started by the first user and by nobody else. It learns that the
-last user is gone from a file lock, which the kernel releases whatever happened to that user.
+``python -m tallyport.services.holder --data-dir …`` is started by the first user and by nobody
+else. It learns that the last user is gone from a file lock, which the kernel releases whatever
+happened to that user.
 """
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import time
@@ -15,7 +17,7 @@ from typing import IO
 
 from tallyport.services.errors import ServicesError
 from tallyport.services.keeper import Keeper
-from tallyport.services.layout import Layout, Sockets, prepare_data_dir, socket_dir
+from tallyport.services.layout import Layout, Sockets, prepare_data_dir, side_path, socket_dir
 from tallyport.services.locks import FileLock
 from tallyport.services.postgres import Postgres
 from tallyport.services.programs import find_programs, server_account
@@ -41,19 +43,19 @@ class Holder:
         self._account = server_account(layout)
         self._programs = find_programs(layout, self._account)
         self._sockets: Sockets = socket_dir(layout, self._account)
+        self._side = side_path(layout)
         self._keepers: dict[Server, Keeper] = {}
         self._failed: dict[Server, ServerState] = {}
         self._said: HolderState | None = None
         self._alone_since: float | None = None
         self._asked_to_end_at: float | None = None
 
-    def ask_to_end(self, number: int, frame: object) -> None:
+    def ask_to_end(self, _number: int, _frame: object) -> None:
         """Remember that the system wants us to end; users still get a moment to finish."""
         self._asked_to_end_at = self._asked_to_end_at or time.monotonic()
 
-    def serve(self, users: FileLock) -> None:
-        """Run until the last user has left, then stop everything."""
-        start = FileLock(self._layout.start_lock)
+    def serve(self, users: FileLock, start: FileLock) -> None:
+        """Run until the last user has left, then stop; both locks are the caller's to close."""
         try:
             while True:
                 now = time.monotonic()
@@ -67,12 +69,14 @@ class Holder:
                 busy = any(k.state.health is not Health.READY for k in self._keepers.values())
                 time.sleep(_BUSY_TICK if busy else _IDLE_TICK)
         finally:
-            # The start lock is still held here when we leave in good order: nobody starts anew before all has ended.
+            # The start lock is held here when we leave in good order: nobody starts anew before all
+            # has ended.
             for keeper in self._keepers.values():
                 keeper.stop()
-            if self._layout.root.exists():
-                self._say()
-            start.close()
+            self._say()
+            if self._side is not None:
+                # Copies and sockets: nothing to keep, and nobody else would clear it away.
+                shutil.rmtree(self._side, ignore_errors=True)
 
     def _take_orders(self) -> None:
         """Take charge of every server somebody marked as wanted."""
@@ -94,7 +98,7 @@ class Holder:
                 (self._layout.wanted / server).unlink(missing_ok=True)
 
     def _should_leave(self, now: float, users: FileLock, start: FileLock) -> bool:
-        """Say whether to end now; if so for want of users, the start lock and the users' lock are held."""
+        """Say whether to end now; if for want of users, both locks are held."""
         if not self._keepers or not users.stands():
             return True
         if self._asked_to_end_at is not None and now - self._asked_to_end_at > _LONGEST_FAREWELL:
@@ -128,7 +132,12 @@ class Holder:
 def hold(data_dir: Path) -> int:
     """Be the holder of a data directory until nobody uses it; return the exit status."""
     layout = prepare_data_dir(data_dir)
-    with FileLock(layout.holder_lock) as own, FileLock(layout.users_lock) as users:
+    # Closed from the last to the first: whoever gets the start lock next finds no holder any more.
+    with (
+        FileLock(layout.start_lock) as start,
+        FileLock(layout.holder_lock) as own,
+        FileLock(layout.users_lock) as users,
+    ):
         # A user that merely looks whether a holder lives has the lock for an instant.
         if not own.wait(2.0):
             return 0
@@ -139,16 +148,18 @@ def hold(data_dir: Path) -> int:
                 holder = Holder(layout, log)
             except (ServicesError, OSError) as error:
                 refused = ServerState(Health.FAILED, note=str(error))
-                write_state(layout.state_file, HolderState(os.getpid(), dict.fromkeys(Server, refused)))
+                write_state(
+                    layout.state_file, HolderState(os.getpid(), dict.fromkeys(Server, refused))
+                )
                 return 1
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, holder.ask_to_end)
-            holder.serve(users)
+            holder.serve(users, start)
     return 0
 
 
 def detach() -> None:
-    """Leave the starter's family, so that it need not wait for us and a signal to its group does not reach us."""
+    """Leave the starter's family, so that it need not wait and its signals stay its own."""
     if os.fork() > 0:
         os._exit(0)
 
@@ -167,7 +178,8 @@ def _open_log(path: Path) -> IO[bytes]:
     """Open the log for appending, putting a long one aside first."""
     if path.exists() and path.stat().st_size > _LONGEST_LOG:
         path.replace(path.with_suffix(".log.1"))
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fdopen(descriptor, "ab", buffering=0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Keeps one server running: starts it, notices its end, starts it again with growing pauses.
 
-A keeper is advanced by ``tick`` with the time passed in; it never sleeps and never decides whether it is needed.
+A keeper is advanced by ``tick`` with the time passed in; it never sleeps and never decides whether
+it is needed.
 """
 
 import subprocess
@@ -15,8 +16,9 @@ from tallyport.services.state import Health, ServerState
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
-_ATTEMPTS = 5
-"""Starts that may fail in a row before the first success; after one, it is tried for as long as it is needed."""
+_ATTEMPTS = 3
+"""Starts that may fail in a row before the first success; after one, it is tried for as long as it
+is needed."""
 _SETTLED = 60.0
 """Seconds after which a server that stands is trusted again and its pauses start small."""
 
@@ -101,7 +103,7 @@ class Keeper:
             self._refused(now, f"could not be started: {error}")
 
     def _refused(self, now: float, note: str) -> None:
-        """A start that cannot work now: final at first, tried again when the server has run before."""
+        """Take note of a start that cannot work: final unless the server has run before."""
         self._note = note
         if self._was_ready:
             self._ended(now, note)
@@ -113,8 +115,9 @@ class Keeper:
             return
         try:
             self._program.complete()
-        except Exception as error:
-            # Any fault of the database driver: the server is up and unusable, so it is tried afresh.
+        except Exception as error:  # noqa: BLE001
+            # Any fault of the database driver: the server is up and unusable, so it is tried
+            # afresh.
             self.stop()
             self._ended(now, f"answers but cannot be used: {error}")
             return

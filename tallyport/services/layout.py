@@ -1,12 +1,13 @@
 """Where the embedded servers keep what, and the checks that a data directory can work at all.
 
-Nothing here changes the mode of a directory that exists: when the data directory lies where the servers' account
-cannot go, sockets and programs move to a side directory instead.
+Nothing here changes the mode of a directory that exists: when the data directory lies where the
+servers' account cannot go, sockets and programs move to a side directory instead.
 """
 
 import errno
-import hashlib
 import os
+import re
+import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from tallyport.services.errors import ServicesError
 
 # A socket address holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 _LONGEST_SOCKET_PATH = 102
+# Other characters would have to be quoted, and each reader of an address unquotes differently.
+_PLAIN = re.compile(r"[A-Za-z0-9/._~-]+")
 _POSTGRES_SOCKET = ".s.PGSQL.5432"
 _VALKEY_SOCKET = "valkey.sock"
 _CHOOSE = "Set TALLYPORT_DATA_DIR to a directory that works"
@@ -76,6 +79,11 @@ class Layout:
         return self.root / "wanted"
 
     @property
+    def side_name(self) -> Path:
+        """The file that holds the name of the side directory."""
+        return self.root / "side.name"
+
+    @property
     def cluster(self) -> Path:
         """PostgreSQL's own data."""
         return self.root / "postgres"
@@ -104,9 +112,10 @@ class Sockets:
 
 
 def prepare_data_dir(data_dir: Path) -> Layout:
-    """Make the data directory if needed and return its layout, or raise ServicesError with what to do."""
+    """Make the data directory if needed and return its layout, or say what to do."""
     as_root = os.geteuid() == 0
-    # Search permission only: the servers' account must reach its own directories below, and can list nothing.
+    # Search permission only: the servers' account must reach its own directories below, and can
+    # list nothing.
     mode = 0o711 if as_root else 0o700
     try:
         resolved = data_dir.resolve()
@@ -119,11 +128,12 @@ def prepare_data_dir(data_dir: Path) -> Layout:
             make_dir(directory, mode)
         _check_owner(layout, as_root)
         make_dir(layout.wanted, 0o700)
-        # The root directory's locks are opened by every user: this shows at once whether files can be written.
+        # The root directory's locks are opened by every user: this shows at once whether files can
+        # be written.
         for lock in (layout.start_lock, layout.users_lock):
             os.close(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise ServicesError(_explain(data_dir, error)) from error
+        raise ServicesError(explain(data_dir, error)) from error
     return layout
 
 
@@ -137,7 +147,7 @@ def make_dir(path: Path, mode: int) -> None:
 
 
 def can_enter(path: Path, account: Account | None) -> bool:
-    """Say whether the account may pass every directory down to ``path``; without one we run as ourselves."""
+    """Say whether the account may pass every directory down to ``path``."""
     if account is None:
         return True
     for directory in (path, *path.parents):
@@ -154,14 +164,27 @@ def can_enter(path: Path, account: Account | None) -> bool:
 
 
 def side_dir(layout: Layout) -> Path:
-    """Make the short, owner-checked directory that stands in where the data directory is too deep or closed."""
-    digest = hashlib.sha256(os.fsencode(layout.data_dir)).hexdigest()[:12]
-    path = Path("/tmp") / f"tallyport-{os.geteuid()}-{digest}"  # noqa: S108 - ownership is checked below
+    """Make the short directory that stands in where the data directory is too deep or closed."""
+    path = side_path(layout)
+    if path is None:
+        # Random, so that a data directory made anew at the same place does not meet the old one's.
+        layout.side_name.write_text(f"tallyport-{os.geteuid()}-{secrets.token_hex(6)}")
+        return side_dir(layout)
     make_dir(path, 0o711 if os.geteuid() == 0 else 0o700)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise ServicesError(f"{path} exists and is not ours alone. Remove it, or choose another data directory.")
+        raise ServicesError(f"{path} exists and is not ours alone. Remove {layout.side_name}.")
     return path
+
+
+def side_path(layout: Layout) -> Path | None:
+    """Return where the side directory is, or None when there never was one."""
+    try:
+        name = layout.side_name.read_text()
+    except FileNotFoundError:
+        return None
+    # Short, and the same for all processes whatever their TMPDIR.
+    return Path("/tmp") / Path(name).name  # noqa: S108 - its owner is checked
 
 
 def program_dir(layout: Layout, account: Account | None) -> Path:
@@ -170,17 +193,19 @@ def program_dir(layout: Layout, account: Account | None) -> Path:
 
 
 def socket_dir(layout: Layout, account: Account | None) -> Sockets:
-    """Make the directory of the sockets, open to the servers' account alone, and return its paths."""
+    """Make the directory of the sockets, open to the servers' account alone."""
     inside = Sockets(layout.root / "sockets")
     longest = max(len(os.fsencode(inside.postgres)), len(os.fsencode(inside.valkey)))
-    fits = longest <= _LONGEST_SOCKET_PATH and can_enter(layout.root, account)
+    fits = longest <= _LONGEST_SOCKET_PATH and _PLAIN.fullmatch(str(inside.directory)) is not None
+    if not can_enter(layout.root, account):
+        fits = False
     sockets = inside if fits else Sockets(side_dir(layout) / "sockets")
     own_dir(sockets.directory, account)
     return sockets
 
 
 def own_dir(path: Path, account: Account | None) -> None:
-    """Make a private directory that belongs to the servers' account, or to us when there is none."""
+    """Make a private directory of the servers' account, or ours when there is none."""
     make_dir(path, 0o700)
     if account is not None and path.stat().st_uid != account.uid:
         os.chown(path, account.uid, account.gid)
@@ -192,12 +217,12 @@ def _check_owner(layout: Layout, as_root: bool) -> None:
         owner = directory.stat().st_uid
         if not as_root and owner != os.geteuid():
             raise ServicesError(
-                f"The data directory {directory} belongs to user id {owner} and this process runs as {os.geteuid()}. "
-                f"Run Tallyport as that user, or {_CHOOSE.lower().replace('tallyport_data_dir', 'TALLYPORT_DATA_DIR')}."
+                f"The data directory {directory} belongs to user id {owner} and this process runs "
+                f"as {os.geteuid()}. Run Tallyport as that user. Or: {_CHOOSE}."
             )
 
 
-def _explain(data_dir: Path, error: OSError) -> str:
+def explain(data_dir: Path, error: OSError) -> str:
     """Turn the system's refusal into one sentence with a way out."""
     match error.errno:
         case errno.EACCES | errno.EPERM:

@@ -1,7 +1,7 @@
 """Advisory file locks that the kernel releases when their process ends, even by kill -9.
 
-A lock lives on an open file, so it is dropped by closing and never by unlocking: a forked child that shares the open
-file must not be able to take the lock from its parent.
+A lock lives on an open file, so it is dropped by closing and never by unlocking: a forked child
+that shares the open file must not be able to take the lock from its parent.
 """
 
 import fcntl
@@ -40,7 +40,7 @@ class FileLock:
     def stands(self) -> bool:
         """Say whether the path still names the file that is open here."""
         try:
-            return os.path.samestat(os.fstat(self._fd), os.stat(self.path))
+            return os.path.samestat(os.fstat(self._fd), self.path.stat())
         except OSError:
             return False
 

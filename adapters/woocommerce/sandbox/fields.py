@@ -63,7 +63,7 @@ class InvalidError(Exception):
 
 
 def checked(
-    params: Mapping[str, Json], args: Mapping[str, Arg], *, create: bool
+    params: Mapping[str, Json], args: Mapping[str, Arg], *, defaults: bool
 ) -> dict[str, Json]:
     """Return the parameters as the handlers get them; refuse those that do not fit the table."""
     missing = [name for name, arg in args.items() if arg.required and params.get(name) is None]
@@ -78,7 +78,7 @@ def checked(
                 result[name] = fitted(params[name], arg, name)
             except InvalidError as error:
                 wrong[name] = error
-        elif create and arg.default is not None:
+        elif defaults and arg.default is not None:
             result[name] = arg.default
     if wrong:
         words = f"Invalid parameter(s): {', '.join(wrong)}"

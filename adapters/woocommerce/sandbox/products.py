@@ -41,7 +41,6 @@ class Products:
         item = Item(0, "simple", created=now, modified=now)
         self._take(item, {"name": "Product", **_filled(body)}, base)
         self._store.refuse_lookup_row(item)
-        item.id = self._store.next_id("post")
         self._save(item)
         return views.product(self._store, item, base, edit=True)
 
@@ -86,6 +85,7 @@ class Products:
                 self._store.remove(child)
         stock.settle_prices(item)
         stock.settle_stock(self._store, item)
+        item.id = item.id or self._store.next_id("post")
         if not item.slug and item.status not in ("draft", "pending", "auto-draft"):
             item.slug = self._store.free_slug("post", slug(item.name))
         self._store.save(item)

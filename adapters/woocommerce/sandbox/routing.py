@@ -10,6 +10,7 @@ from adapters.woocommerce.sandbox.fields import Arg
 from adapters.woocommerce.sandbox.options import Key
 
 Pairs = list[tuple[str, str]]
+_INPUT_LIMIT = 1000
 
 
 @dataclass(slots=True)
@@ -42,6 +43,8 @@ class Answer:
     content: Json
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    asked: bool = True  # whether permissions can still be asked for, as `Allow` does
+    flat: bool = False  # whether `_fields` goes without names that contain dots
 
 
 Handler = Callable[[Call], Answer]
@@ -55,7 +58,7 @@ class Endpoint:
     handler: Handler
     args: Mapping[str, Arg] = field(default_factory=dict)
     action: str = "view"
-    create: bool = False
+    defaults: bool = False
     checked: bool = True
 
 
@@ -114,11 +117,12 @@ def parse_pairs(text: str) -> Pairs:
     return parse_qsl(text, keep_blank_values=True)
 
 
-def php_query(params: Mapping[str, Json]) -> str:
-    """Write parameters the way PHP does, lists with numbered names."""
-    pairs: list[tuple[str, str]] = []
+def php_query(params: Mapping[str, Json], page: int) -> str:
+    """Write the query of another page the way PHP does, lists with numbered names."""
+    pairs: dict[str, str] = {}
     waiting: list[tuple[str, Json]] = [*params.items()]
-    while waiting:
+    # PHP reads no more than its limit of variables back, so what follows a long list is lost.
+    while waiting and len(pairs) < _INPUT_LIMIT:
         name, value = waiting.pop(0)
         match value:
             case list():
@@ -126,16 +130,20 @@ def php_query(params: Mapping[str, Json]) -> str:
             case dict():
                 waiting[:0] = [(f"{name}[{key}]", entry) for key, entry in value.items()]
             case bool():
-                pairs.append((name, "1" if value else ""))
+                pairs[name] = "1" if value else ""
             case _:
-                pairs.append((name, "" if value is None else str(value)))
-    return urlencode(pairs)
+                pairs[name] = "" if value is None else str(value)
+    pairs["page"] = str(page)
+    # A plus stays one, although it means a blank: the links of the real store are wrong, too.
+    return urlencode(pairs).replace("%2B", "+")
 
 
-def selected(content: Json, fields: Json) -> Json:
+def selected(content: Json, fields: Json, *, flat: bool) -> Json:
     """Keep the fields named by `_fields`, with WordPress's own limits inside lists."""
     words = fields if isinstance(fields, list) else str(fields).split(",")
     names = [name for word in words if (name := str(word).strip())]
+    if flat:  # a product computes only the fields that are named as they are
+        names = [name for name in names if "." not in name] or ["-"]
     if not names:
         return content
     tree: dict[str, Json] = {}

@@ -87,7 +87,6 @@ PRODUCT_LIST: Args = {
     "search_sku": TEXT,
     "search_name_or_sku": TEXT,
     "search_fields": TEXTS,
-    "global_unique_id": TEXT,
 }
 VARIATION_LIST: Args = {
     **_POSTS,
@@ -182,19 +181,18 @@ VARIATION: Args = {
     "image": Arg("object", properties=_IMAGE),
     "attributes": _rows(id=INT, name=TEXT, option=TEXT),
 }
+TAG: Args = {"name": Arg("string", required=True), "slug": TEXT, "description": TEXT}
+VALUE: Args = {**TAG, "menu_order": INT}
 TERM: Args = {
-    "name": Arg("string", required=True),
-    "slug": TEXT,
+    **VALUE,
     "parent": INT,
-    "description": TEXT,
     "display": Arg(enum=("default", "products", "subcategories", "both"), default="default"),
     "image": Arg("object", properties=_IMAGE),
-    "menu_order": INT,
 }
 ATTRIBUTE: Args = {
     "name": Arg("string", required=True),
     "slug": TEXT,
-    "type": Arg("string", default="select"),
+    "type": Arg(enum=("select",), default="select"),
     "order_by": Arg(enum=("menu_order", "name", "name_num", "id"), default="menu_order"),
     "has_archives": Arg("boolean", default=False),
 }
@@ -226,7 +224,7 @@ ORDER_LIST: Args = {
     "orderby": Arg(enum=_ORDERBY, default="date"),
     "parent": IDS,
     "parent_exclude": IDS,
-    "status": Arg("array", items=Arg(enum=("any", "trash", *_ORDER_STATES)), default="any"),
+    "status": Arg("array", items=Arg(enum=("any", "trash", *_ORDER_STATES)), default=["any"]),
     "customer": INT,
     "product": INT,
     "dp": Arg("integer", default=2),

@@ -180,19 +180,20 @@ def sync_variations(store: Store, parent: Item) -> None:
             variation.stock_status = parent.stock_status
 
 
-def take_stock(store: Store, item_id: int, quantity: int) -> bool:
-    """Take units off whoever manages the stock of an item; says whether anybody does."""
+def take_stock(store: Store, item_id: int, quantity: int) -> tuple[int, int] | None:
+    """Take units off whoever manages the stock of an item; says the levels before and after."""
     item = store.items.get(item_id)
     if item is not None and item.is_variation and not item.manage_stock:
         parent = store.items.get(item.parent_id)
         item = parent if parent is not None and parent.manage_stock else None
     if item is None or not item.manage_stock:
-        return False
+        return None
     changed = store.draft(item.id)
-    changed.stock_quantity = (changed.stock_quantity or 0) - quantity
+    before = changed.stock_quantity or 0
+    changed.stock_quantity = before - quantity
     settle_stock(store, changed)
     store.save(changed)
     sync_variations(store, changed)
     if changed.is_variation:
         sync_parent(store, changed.parent_id)
-    return True
+    return before, changed.stock_quantity

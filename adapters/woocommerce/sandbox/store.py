@@ -12,6 +12,7 @@ from adapters.sandbox import Books, Clock, Json
 from adapters.woocommerce.sandbox.errors import ApiError
 from adapters.woocommerce.sandbox.items import GlobalAttribute, Item, Media, Term, facts
 from adapters.woocommerce.sandbox.options import SandboxOptions
+from adapters.woocommerce.sandbox.ordering import Order, written
 from adapters.woocommerce.sandbox.sitetime import SiteTime
 from adapters.woocommerce.sandbox.text import collated, slug
 
@@ -33,7 +34,9 @@ class Store:
     def clear(self) -> None:
         """Empty the store, as right after it was installed."""
         self.items: dict[int, Item] = {}
+        self.currency = self.options.currency
         self.children: defaultdict[int, list[int]] = defaultdict(list)
+        self.orders: dict[int, Order] = {}
         self.terms: dict[int, Term] = {}
         self.attributes: dict[int, GlobalAttribute] = {}
         self.media: dict[int, Media] = {}
@@ -166,6 +169,8 @@ class Store:
             child.status, child.modified = "trash", self.now()
         kept = self.items[item.id]
         kept.status, kept.modified = "trash", self.now()
+        if kept.slug:
+            kept.slug += "__trashed"
         self._note("trash", kept)
 
     def remove(self, item: Item) -> None:
@@ -174,7 +179,7 @@ class Store:
             self.remove(child)
         self._unindex(item)
         del self.items[item.id]
-        self._slugs["post"].discard(item.slug)
+        self._slugs["post"].discard(item.slug.removesuffix("__trashed"))
         self.children.pop(item.id, None)
         if item.is_variation and item.id in self.children.get(item.parent_id, ()):
             self.children[item.parent_id].remove(item.id)
@@ -210,4 +215,15 @@ class Store:
             names: list[Json] = [self.terms[i].name for i in item.category_ids if i in self.terms]
             row["categories"] = names
             rows["variations" if item.is_variation else "products"].append(row)
-        return {"products": rows["products"], "variations": rows["variations"]}
+        orders: list[Json] = [
+            {
+                "id": order.id,
+                "status": order.status,
+                "total": written(order.total),
+                "lines": len(order.lines),
+                "notes": len(order.notes),
+                "refunds": len(order.refunds),
+            }
+            for order in self.orders.values()
+        ]
+        return {"products": rows["products"], "variations": rows["variations"], "orders": orders}

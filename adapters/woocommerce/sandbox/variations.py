@@ -1,14 +1,16 @@
 """Variations of one product: read, create, update, trash and delete, singly or in a batch."""
 
+import itertools
+
 from adapters.sandbox import Json
 from adapters.woocommerce.sandbox import schemas, stock, views
-from adapters.woocommerce.sandbox.attributes import set_choices
+from adapters.woocommerce.sandbox.attributes import key_of, option_words, set_choices
 from adapters.woocommerce.sandbox.errors import CrashError, already_trashed, invalid_id
 from adapters.woocommerce.sandbox.items import Item
 from adapters.woocommerce.sandbox.media import take
 from adapters.woocommerce.sandbox.stock import Body
 from adapters.woocommerce.sandbox.store import Store
-from adapters.woocommerce.sandbox.text import php_text
+from adapters.woocommerce.sandbox.text import php_text, slug
 from adapters.woocommerce.sandbox.writing import take_common, take_created, take_meta
 
 _STATUSES = ("draft", "pending", "private", "publish", "future")
@@ -38,6 +40,9 @@ class Variations:
             raise CrashError
         self._take(item, body, base)
         item.id = self._store.next_id("post")
+        words = views.choice_words(self._store, item)
+        parent = self._store.items[self._parent_id].name
+        item.slug = self._store.free_slug("post", slug(f"{parent} {words}"))
         return self._saved(item, base)
 
     def update(self, item_id: int, body: Body, base: str) -> views.Row:
@@ -58,6 +63,26 @@ class Variations:
             self._store.trash(item)
         stock.sync_parent(self._store, self._parent_id)
         return row
+
+    def generate(self) -> views.Row:
+        """Create the variations that are missing of all combinations the parent offers."""
+        parent = self._store.items.get(self._parent_id)
+        if parent is None:
+            raise invalid_id("product", 404)
+        offered = {
+            key_of(a): option_words(self._store, a) for a in parent.attributes if a.variation
+        }
+        taken = [v.chosen for v in self._store.variations(parent.id) if v.status != "trash"]
+        count = 0
+        for words in itertools.product(*offered.values()):
+            chosen = dict(zip(offered, words, strict=True))
+            if chosen not in taken:
+                now, number = self._store.now(), self._store.next_id("post")
+                item = Item(number, "variation", created=now, modified=now, parent_id=parent.id)
+                item.chosen = chosen
+                self._saved(item, "")
+                count += 1
+        return {"count": count}
 
     def label(self, item_id: int) -> Json:
         """Return how a batch names the row of a delete that failed: as an object."""

@@ -5,7 +5,7 @@ from adapters.woocommerce.sandbox import attributes, media
 from adapters.woocommerce.sandbox.items import Item
 from adapters.woocommerce.sandbox.stock import is_on_sale, price
 from adapters.woocommerce.sandbox.store import BRAND, CATEGORY, TAG, UNCATEGORIZED, Store
-from adapters.woocommerce.sandbox.text import paragraphs, slug
+from adapters.woocommerce.sandbox.text import paragraphs
 
 Row = dict[str, Json]
 API = "/wp-json/wc/v3"
@@ -47,11 +47,11 @@ def _selling(store: Store, item: Item) -> Row:
         "date_on_sale_to": write(item.sale_to),
         "date_on_sale_to_gmt": gmt(item.sale_to),
         "on_sale": is_on_sale(item, now),
-        "purchasable": cost != "" and shown,
+        "purchasable": cost != "" and shown and item.type not in ("grouped", "external"),
     }
 
 
-def _extras(item: Item) -> Row:
+def _extras(item: Item, *, edit: bool) -> Row:
     extras = item.extras
     return {
         "virtual": extras.get("virtual", False),
@@ -60,7 +60,7 @@ def _extras(item: Item) -> Row:
         "download_limit": extras.get("download_limit", -1),
         "download_expiry": extras.get("download_expiry", -1),
         "tax_status": extras.get("tax_status", "taxable"),
-        "tax_class": extras.get("tax_class", "parent" if item.is_variation else ""),
+        "tax_class": extras.get("tax_class", "parent" if item.is_variation and edit else ""),
         "shipping_class": extras.get("shipping_class", ""),
         "shipping_class_id": 0,
     }
@@ -74,7 +74,7 @@ def _stock(item: Item, keeper: Item, managed: Json) -> Row:
         "stock_status": keeper.stock_status if managed == "parent" else item.stock_status,
         "backorders": keeper.backorders,
         "backorders_allowed": keeper.backorders != "no",
-        "backordered": keeper.backorders == "notify" and (keeper.stock_quantity or 0) < 0,
+        "backordered": item.stock_status == "onbackorder",
         "low_stock_amount": keeper.low_stock_amount,
     }
 
@@ -126,7 +126,7 @@ def _common(store: Store, item: Item, *, edit: bool) -> Row:
         "sku": item.sku or inherited,
         "global_unique_id": item.global_unique_id,
         **_selling(store, item),
-        **_extras(item),
+        **_extras(item, edit=edit),
         **_stock(item, keeper, managed),
         **_sizes(item, parent),
         "parent_id": item.parent_id,
@@ -174,7 +174,7 @@ def product(store: Store, item: Item, base: str, *, edit: bool) -> Row:
     row: Row = {
         **_common(store, item, edit=edit),
         "name": name,
-        "slug": item.slug or slug(name) if item.is_variation else item.slug,
+        "slug": item.slug,
         "permalink": _permalink(store, item, base),
         "featured": item.featured,
         "catalog_visibility": item.catalog_visibility,
@@ -198,7 +198,7 @@ def product(store: Store, item: Item, base: str, *, edit: bool) -> Row:
         "attributes": attributes.shown_choices(store, item, parent)
         if item.is_variation
         else [attributes.shown(store, a) for a in item.attributes],
-        "default_attributes": [*item.default_attributes],
+        "default_attributes": [*item.default_attributes] if item.type == "variable" else [],
         "variations": [v.id for v in children] if item.type == "variable" else [],
         "grouped_products": [*item.grouped],
         "price_html": "",

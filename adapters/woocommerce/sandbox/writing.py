@@ -14,7 +14,7 @@ from adapters.woocommerce.sandbox.text import clean, decimal, filtered, php_text
 _SWITCHES = ("virtual", "downloadable", "sold_individually", "reviews_allowed")
 _PLAIN = (
     *("downloads", "download_limit", "download_expiry", "external_url", "button_text"),
-    *("tax_status", "tax_class", "shipping_class", "purchase_note", "upsell_ids"),
+    *("tax_status", "shipping_class", "purchase_note", "upsell_ids"),
     *("cross_sell_ids", "post_password"),
 )
 # Custom fields that are really fields: the platform passes them to the setter instead.
@@ -42,6 +42,9 @@ def take_common(store: Store, item: Item, body: Body) -> None:
         item.menu_order = id_of(body["menu_order"])
     if "low_stock_amount" in body:
         item.low_stock_amount = body["low_stock_amount"]
+    if body.get("tax_class") is not None:
+        known = ("reduced-rate", "zero-rate", *(("parent",) if item.is_variation else ()))
+        item.extras["tax_class"] = body["tax_class"] if body["tax_class"] in known else ""
     for name in _SWITCHES:
         if body.get(name) is not None:
             item.extras[name] = truth(body[name])

@@ -1,0 +1,89 @@
+"""WooCommerce's error bodies, read into the contract's errors; pure.
+
+Messages of a store are in the store's language, so only codes and statuses are branched on.
+"""
+
+from adapters.http import Answer, Call
+from adapters.redaction import clean_text
+from reconcile.contract import (
+    AdapterError,
+    GoneError,
+    RejectedError,
+    UnauthorizedError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+
+AUTHENTICATION_ERROR = "woocommerce_rest_authentication_error"
+
+
+class RefusedError(RejectedError):
+    """A refusal that names the object in the way (`data.resource_id`), where there is one."""
+
+    resource_id: int | None = None
+
+
+_KEY_UNKNOWN = (
+    "WooCommerce took the request as one without a login ({said}). Either the consumer key is "
+    "unknown or revoked, or it did not arrive: the store does not see that the connection is https "
+    "(a proxy in front hides it), or the host drops the Authorization header (the channel setting "
+    "authentication = query goes around that)"
+)
+
+
+def read_error(call: Call, answer: Answer) -> AdapterError | None:
+    """What an error body says; None leaves it to the general rules."""
+    body = answer.body
+    if not isinstance(body, dict) or not isinstance(body.get("code"), str):
+        return None
+    code, status = str(body["code"]), answer.status
+    said = _message(body.get("message"), body.get("data"))
+    if is_gone(code, status):
+        return GoneError(said, code="InTrash" if status == 410 else "Deleted", status=status)
+    match status:
+        case 401 if code == AUTHENTICATION_ERROR:
+            message = f"WooCommerce refused the key: {said}"
+            return UnauthorizedError(message, code="KeyRefused", status=status)
+        case 401:
+            message = _KEY_UNKNOWN.format(said=said.rstrip("."))
+            return UnauthorizedError(message, code="KeyUnknown", status=status)
+        case 403:
+            message = f"The WordPress user of the key lacks a right: {said}"
+            return UnauthorizedError(message, code="RightMissing", status=status)
+        case 404 if code == "rest_no_route":
+            message = f"The store has no route {call.route}; is WooCommerce active and up to date?"
+            return UnexpectedResponseError(message, code="NoSuchRoute", status=status)
+        case _ if status >= 500:
+            message = f"The store failed at {call.route} with status {status}: {said}"
+            return UnavailableError(message, code=code, effect=call.effect, status=status)
+        case _ if 400 <= status < 500 and status not in (408, 425, 429):
+            refused = RefusedError(said or code, code=code, status=status)
+            data = body.get("data")
+            resource = data.get("resource_id") if isinstance(data, dict) else None
+            refused.resource_id = resource if isinstance(resource, int) else None
+            return refused
+        case _:
+            return None
+
+
+def is_gone(code: str, status: int) -> bool:
+    """Whether an error says that the object does not exist (any more).
+
+    A PUT on a missing product is 400, a GET 404, a batch row either: only the code is the same.
+    """
+    if status == 410:
+        return code == "woocommerce_rest_already_trashed"
+    return status in (400, 404) and code in {
+        "woocommerce_rest_product_invalid_id",
+        "woocommerce_rest_invalid_product_id",
+        "woocommerce_rest_product_variation_invalid_id",
+        "woocommerce_rest_invalid_product_variation_id",
+    }
+
+
+def _message(message: object, data: object) -> str:
+    said = clean_text(str(message or ""))[:300]
+    params = data.get("params") if isinstance(data, dict) else None
+    if isinstance(params, dict):
+        said += " " + "; ".join(clean_text(str(text))[:200] for text in params.values())
+    return said.strip()

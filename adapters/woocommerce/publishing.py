@@ -1,0 +1,305 @@
+"""Creates products: simple ones many at a time, variable ones as draft → variations → shown.
+
+Looks by SKU first, so that what exists is linked and never doubled. Each part that stands is told
+as a step; a later try goes on from there.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from adapters.http import Json
+from adapters.redaction import clean_text
+from adapters.woocommerce import lookup, mapping, wire
+from adapters.woocommerce.batches import MAX_ROWS, refused
+from adapters.woocommerce.bodies import MARK, addresses, parent_body, simple_body
+from adapters.woocommerce.canonical import key
+from adapters.woocommerce.client import Client
+from adapters.woocommerce.preparing import Preparing, is_variable, listed, problem_of
+from adapters.woocommerce.selling import NOT_ACCEPTED
+from adapters.woocommerce.settings import ChannelSettings
+from adapters.woocommerce.variations import Variations
+from adapters.woocommerce.walk import Reader
+from reconcile.contract import (
+    Effect,
+    Progress,
+    Result,
+    Sending,
+    Step,
+    UnexpectedResponseError,
+    Write,
+)
+from reconcile.core.actions import Outcome
+from reconcile.core.types import RemoteRef, SeenPresence
+
+_ROUTE = "POST /products/batch"
+_TAKEN = frozenset({"product_invalid_sku", "woocommerce_rest_product_not_created"})
+_PARENTS_AT_ONCE = 10
+"""Variable products under way together: enough to save requests, few enough to finish in a slice."""
+
+
+@dataclass(slots=True)
+class Making:
+    """A variable product under way."""
+
+    write: Write
+    product_id: int
+    media: dict[str, str] = field(default_factory=dict)
+    refs: dict[str, RemoteRef] = field(default_factory=dict)
+    rows: list[wire.Variation] = field(default_factory=list)
+    failed: bool = False
+
+
+class Publishing:
+    """Creates what does not exist."""
+
+    def __init__(
+        self, client: Client, reader: Reader, preparing: Preparing, settings: ChannelSettings
+    ) -> None:
+        self._client = client
+        self._reader = reader
+        self._preparing = preparing
+        self._settings = settings
+        self._variations = Variations(client, preparing, settings.batch_size)
+
+    async def publish(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
+        """Create products; one result for each write."""
+        ready: list[Write] = []
+        for write in map(listed, writes):
+            problem = problem_of(write)
+            if problem is not None:
+                yield Result(write.key, Outcome.FAILED, *problem)
+            else:
+                ready.append(write)
+        started: list[Making] = []
+        fresh: list[Write] = []
+        for write, result, making in await self._look(ready):
+            if result is not None:
+                yield result
+            elif making is not None:
+                started.append(making)
+            else:
+                fresh.append(write)
+        async for progress in self._preparing.terms([*fresh, *(m.write for m in started)]):
+            yield progress
+        for portion in self._portions([write for write in fresh if not is_variable(write)]):
+            async for progress in self._create_simple(portion):
+                yield progress
+        waiting = [write for write in fresh if is_variable(write)]
+        while waiting or started:
+            portion, waiting = waiting[:_PARENTS_AT_ONCE], waiting[_PARENTS_AT_ONCE:]
+            making, started = started[:_PARENTS_AT_ONCE], started[_PARENTS_AT_ONCE:]
+            async for progress in self._create_variable(portion, making):
+                yield progress
+
+    # --- looking first ----------------------------------------------------------------------
+
+    async def _look(
+        self, writes: Sequence[Write]
+    ) -> list[tuple[Write, Result | None, Making | None]]:
+        """For each write what exists: nothing, a product to link instead, or one half-made."""
+        if not writes:
+            return []
+        matches = await lookup.by_sku(self._client, [sku for w in writes for sku in skus_of(w)])
+        variable = any(is_variable(write) and write.step("product") is None for write in writes)
+        drafts = await lookup.half_made(self._client) if variable else {}
+        found: list[tuple[Write, Result | None, Making | None]] = []
+        for write in writes:
+            making = begun(write, drafts.get(write.listing_id)) if is_variable(write) else None
+            result = taken(write, matches, making)
+            if making is not None and result is None:
+                for variant in write.variants:
+                    match = matches.exact.get(key("sku", variant.sku) or "")
+                    if match is not None:
+                        making.refs.setdefault(variant.id, match.ref)
+            found.append((write, result, making))
+        return found
+
+    async def _refusals(
+        self, refusals: Sequence[tuple[Write, wire.RowError]]
+    ) -> AsyncIterator[Progress]:
+        """Results of rows that were refused; a SKU that is taken is looked up once more."""
+        again = [sku for w, e in refusals if e.code in _TAKEN for sku in skus_of(w)]
+        matches = await lookup.by_sku(self._client, again)
+        for write, error in refusals:
+            result = taken(write, matches, None) if error.code in _TAKEN else None
+            if result is None and error.code == "woocommerce_rest_product_not_created":
+                message = (
+                    "A product in the store's trash still holds the SKU; restore it there and link "
+                    f"it, or empty the trash. WooCommerce says: {clean_text(error.message)[:200]}"
+                )
+                result = Result(write.key, Outcome.FAILED, "InTrash", message)
+            yield result or refused(write.key, error)
+
+    # --- simple products --------------------------------------------------------------------
+
+    def _portions(self, writes: Sequence[Write]) -> Iterator[list[Write]]:
+        """The fewest requests; products with images travel in smaller company."""
+        with_images = [write for write in writes if addresses(write.content.get("images"))]
+        without = [write for write in writes if not addresses(write.content.get("images"))]
+        for group, size in (
+            (without, self._settings.batch_size),
+            (with_images, self._settings.image_batch_size),
+        ):
+            step = min(max(size, 1), MAX_ROWS)
+            for start in range(0, len(group), step):
+                yield group[start : start + step]
+
+    async def _create_simple(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
+        known, status = self._preparing.known, self._settings.publish_status
+        bodies: list[Json] = [simple_body(w, w.variants[0], known, status) for w in writes]
+        yield Sending(tuple(write.key for write in writes), _ROUTE)
+        answers = await self._client.batch("/products", "create", bodies)
+        refusals: list[tuple[Write, wire.RowError]] = []
+        for write, (row, error) in zip(writes, answers, strict=True):
+            if error is not None:
+                refusals.append((write, error))
+                continue
+            product = answered(row)
+            ref = RemoteRef(str(product.id))
+            yield Result(
+                write.key,
+                Outcome.APPLIED,
+                observed=(mapping.listing(product, (), self._reader.view()),),
+                refs={write.variants[0].id: ref},
+                media=media_of(write, product),
+            )
+        if refusals:
+            async for progress in self._refusals(refusals):
+                yield progress
+
+    # --- variable products ------------------------------------------------------------------
+
+    async def _create_variable(
+        self, fresh: Sequence[Write], started: Sequence[Making]
+    ) -> AsyncIterator[Progress]:
+        under_way = list(started)
+        if fresh:
+            bodies: list[Json] = [parent_body(write, self._preparing.known) for write in fresh]
+            yield Sending(tuple(write.key for write in fresh), _ROUTE)
+            answers = await self._client.batch("/products", "create", bodies)
+            refusals: list[tuple[Write, wire.RowError]] = []
+            for write, (row, error) in zip(fresh, answers, strict=True):
+                if error is not None:
+                    refusals.append((write, error))
+                    continue
+                product = answered(row)
+                media = media_of(write, product)
+                yield Step(write.key, "product", str(product.id), dict(media))
+                under_way.append(Making(write, product.id, media))
+            if refusals:
+                async for progress in self._refusals(refusals):
+                    yield progress
+        for making in under_way:
+            async for progress in self._variations.create(making):
+                yield progress
+        complete = [making for making in under_way if not making.failed]
+        if complete:
+            async for progress in self._show(complete):
+                yield progress
+
+    async def _show(self, makings: Sequence[Making]) -> AsyncIterator[Progress]:
+        """Give the finished products their status, and take our mark off."""
+        status = self._settings.publish_status
+        mark: list[Json] = [{"key": MARK, "value": None}]
+        rows: list[Json] = [
+            {"id": making.product_id, "status": status, "meta_data": mark} for making in makings
+        ]
+        yield Sending(tuple(making.write.key for making in makings), _ROUTE)
+        answers = await self._client.batch("/products", "update", rows)
+        for making, (row, error) in zip(makings, answers, strict=True):
+            if error is not None:
+                yield refused(making.write.key, error)
+                continue
+            product = answered(row)
+            yield Step(making.write.key, "shown", str(product.id))
+            yield self._made(making, product)
+
+    def _made(self, making: Making, product: wire.Product) -> Result:
+        known = {item.id for item in making.rows}
+        partial = any(int(ref.variant or 0) not in known for ref in making.refs.values())
+        listing = mapping.listing(product, making.rows, self._reader.view(), is_partial=partial)
+        wanted_listed = self._settings.publish_status == "publish"
+        if wanted_listed and listing.presence is not SeenPresence.LISTED:
+            message = f"The store left the product in status {product.status}"
+            return Result(
+                making.write.key,
+                Outcome.FAILED,
+                NOT_ACCEPTED,
+                message,
+                observed=(listing,),
+                refs=making.refs,
+            )
+        return Result(
+            making.write.key,
+            Outcome.APPLIED,
+            observed=(listing,),
+            refs=making.refs,
+            media=making.media,
+        )
+
+
+def skus_of(write: Write) -> list[str]:
+    """All SKUs a publish would take: those of the variants, and of the product itself."""
+    own = [write.sku] if is_variable(write) and write.sku.strip() else []
+    return [variant.sku for variant in write.variants] + own
+
+
+def begun(write: Write, draft: wire.Product | None) -> Making | None:
+    """The product an earlier try has made, known by its step or by our mark on a draft."""
+    step = write.step("product")
+    product_id = step.remote_id if step is not None else None
+    if product_id is None:
+        return Making(write, draft.id) if draft is not None else None
+    making = Making(write, int(product_id))
+    if step is not None:
+        making.media.update({src: str(media) for src, media in step.detail.items()})
+    for variant in write.variants:
+        done = write.step(f"variant:{variant.id}")
+        if done is not None and done.remote_id is not None:
+            making.refs[variant.id] = RemoteRef(product_id, done.remote_id)
+    return making
+
+
+def taken(write: Write, matches: lookup.Matches, making: Making | None) -> Result | None:
+    """The result where one of the SKUs is on the store already, outside of what we are making."""
+    own = str(making.product_id) if making is not None else None
+    for sku in skus_of(write):
+        wanted = key("sku", sku) or ""
+        found = matches.exact.get(wanted)
+        if found is not None and found.ref.listing != own:
+            message = (
+                f"The SKU {sku} is on the store already ({_where(found)}); it is linked instead"
+            )
+            return Result(write.key, Outcome.STALE, "AlreadyExists", message, existing=found.ref)
+        other = matches.loose.get(wanted.casefold())
+        if found is None and other is not None and other.ref.listing != own:
+            message = (
+                f"The store has the SKU {other.sku} ({_where(other)}), which differs from {sku} only "
+                "in upper and lower case; WooCommerce takes both for the same. Make them equal to "
+                "link them"
+            )
+            return Result(write.key, Outcome.FAILED, "SkuInOtherCase", message)
+    return None
+
+
+def _where(found: lookup.Found) -> str:
+    if found.ref.variant is not None:
+        return f"variation {found.ref.variant} of product {found.ref.listing}"
+    return f"product {found.ref.listing}"
+
+
+def answered(row: wire.Row) -> wire.Product:
+    """The product a row shows; a row nobody understands leaves the outcome open."""
+    try:
+        return wire.product(dict(row))
+    except wire.ShapeError as error:
+        message = f"A row of the answer cannot be understood: {error}"
+        raise UnexpectedResponseError(message, effect=Effect.POSSIBLE) from error
+
+
+def media_of(write: Write, product: wire.Product) -> dict[str, str]:
+    """Source address → media id; the store keeps the order in which images were sent."""
+    sent = addresses(write.content.get("images"))
+    if len(sent) != len(product.images):
+        return {}
+    return {src: str(image.id) for src, image in zip(sent, product.images, strict=True)}

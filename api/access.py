@@ -1,0 +1,84 @@
+"""Scopes, and what every mutation has in common: one input, one payload, refusals inside it."""
+
+import functools
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.context import Context, Info
+from api.faults import UserError, UserFaultError, user_errors
+from api.ids import BadIdError
+from reconcile.commands.errors import CommandError, Problem
+from reconcile.commands.tokens import Scope, allows
+
+Payload = TypeVar("Payload")
+
+
+def require(context: Context, needed: Scope, what: str) -> None:
+    """Refuse what the token of the request may not do."""
+    if not allows(context.principal.scopes, needed):
+        raise UserFaultError(
+            f"`{what}` needs a token with scope {needed.value}; this one has "
+            f"{', '.join(sorted(context.principal.scopes)) or 'none'}. "
+            "Create one with `tallyport token create` or the mutation `tokenCreate`.",
+            code="FORBIDDEN",
+        )
+
+
+@strawberry.interface(description="What a mutation answers.")
+class MutationPayload:
+    """The outcome of a command."""
+
+    user_errors: list[UserError] = strawberry.field(
+        default_factory=list,
+        description="Why it was refused; empty where it was done.",
+    )
+
+
+Resolver = Callable[[Info, Any], Awaitable[Payload]]
+
+
+def mutation(
+    payload: type[Payload],
+    input_type: type,
+    *,
+    description: str,
+    scope: Scope = Scope.WRITE,
+) -> Callable[[Resolver[Payload]], StrawberryField]:
+    """Make a mutation of a resolver that takes `(info, given)`.
+
+    Refusals become `userErrors`; everything else that is raised is a fault and is masked. The
+    class of the input is passed along because some are generated from the registry.
+    """
+
+    def decorate(resolver: Resolver[Payload]) -> StrawberryField:
+        name = resolver.__name__
+
+        @functools.wraps(resolver)
+        async def resolve(info: Any, input: Any) -> Payload:  # noqa: A002 - its name in GraphQL
+            require(info.context, scope, name)
+            try:
+                return await resolver(info, input)
+            except CommandError as error:
+                return _refused(payload, error.problems)
+            except BadIdError as error:
+                return _refused(payload, [Problem("BAD_ID", error.message)])
+            finally:
+                info.context.forget()
+
+        # What strawberry reads the signature from; `wraps` points it at the inner function.
+        del resolve.__wrapped__  # type: ignore[attr-defined] # set by functools.wraps
+        resolve.__annotations__ = {
+            "info": strawberry.Info,
+            "input": input_type,
+            "return": payload | None,
+        }
+        return strawberry.mutation(resolver=resolve, description=description)
+
+    return decorate
+
+
+def _refused(payload: type[Payload], problems: Iterable[Problem]) -> Payload:
+    return payload(user_errors=user_errors(problems))

@@ -1,0 +1,289 @@
+"""Request, approve and cancel runs; the runtime finds the rows and does the work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import RowMapping, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from reconcile.commands.errors import CommandError, Problem, refuse
+from reconcile.commands.lookups import channel_of, require_operation
+from reconcile.core.actions import ActionKind, GuardKind
+from reconcile.core.states import RunState
+from reconcile.core.types import Operation, Side
+from reconcile.deps import Deps
+from reconcile.store.channels import Channel, load_operations
+from reconcile.store.tables import runs
+
+_log = structlog.get_logger(__name__)
+
+MOST = 1000
+"""Listings that one request can name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is to run: on what changed, on everything, or on the listings named."""
+
+    operation: Operation
+    full: bool = False
+    plan_only: bool = False
+    """Plan and stop: a preview that can be approved."""
+    listing_ids: Sequence[int] | None = None
+    skus: Sequence[str] | None = None
+    """Of listings or variants of the channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedRun:
+    """The run that was queued, or an equal one that was queued already."""
+
+    run_id: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What approving did to the rows it was about."""
+
+    due: int
+    stale: int
+    """Rows that dropped out because what they were planned from has moved."""
+    busy: int
+    """Rows that stay as they are: an earlier action on the same object has not ended."""
+
+
+async def request_run(deps: Deps, channel_id: int, request: RunRequest, *, by: str) -> RequestedRun:
+    """Queue a run; an equal one that has not started yet is given back instead."""
+    async with deps.engine.begin() as conn:
+        channel = await channel_of(conn, deps, channel_id, lock=True)
+        require_operation(channel.platform, request.operation)
+        await _refuse_stopped(conn, channel, request.operation)
+        scope = await _scope(conn, channel_id, request)
+        queued = select(runs.c.id).where(
+            runs.c.channel_id == channel_id,
+            runs.c.operation == request.operation,
+            runs.c.state == RunState.QUEUED,
+            runs.c.started_at.is_(None),
+            runs.c.is_full == request.full,
+            runs.c.plan_only == request.plan_only,
+            runs.c.trigger == "PERSON",
+            ~runs.c.cancel_requested,
+            runs.c.scope.is_(None) if scope is None else runs.c.scope == scope,
+        )
+        run_id = (await conn.execute(queued.limit(1))).scalar_one_or_none()
+        is_new = run_id is None
+        if run_id is None:
+            values = {
+                "channel_id": channel_id,
+                "operation": request.operation,
+                "side": request.operation.side,
+                "trigger": "PERSON",
+                "is_full": request.full,
+                "plan_only": request.plan_only,
+                "scope": scope,
+                "requested_by": by,
+            }
+            run_id = (
+                await conn.execute(insert(runs).values(values).returning(runs.c.id))
+            ).scalar_one()
+    _log.info(
+        "run_requested",
+        run_id=run_id,
+        channel_id=channel_id,
+        operation=request.operation.value,
+        is_new=is_new,
+        by=by,
+    )
+    await deps.doorbell.ring(channel_id, request.operation.side)
+    return RequestedRun(run_id, is_new)
+
+
+async def _refuse_stopped(conn: AsyncConnection, channel: Channel, operation: Operation) -> None:
+    if channel.is_paused:
+        why = channel.pause_message or "a person paused it"
+        message = f"Channel {channel.name} is paused: {why}. Resume it first."
+        raise refuse("PAUSED", message, "channel_id")
+    settings = (await load_operations(conn, channel))[operation]
+    if not settings.is_enabled:
+        message = f"{operation} is not enabled on channel {channel.name}; enable it first."
+        raise refuse("DISABLED", message, "operation")
+    if settings.is_paused:
+        message = f"{operation} is paused on channel {channel.name}; unpause it first."
+        raise refuse("PAUSED", message, "operation")
+
+
+async def _scope(conn: AsyncConnection, channel_id: int, request: RunRequest) -> list[int] | None:
+    if request.listing_ids is None and request.skus is None:
+        return None
+    listing_ids, skus = list(request.listing_ids or ()), list(request.skus or ())
+    if request.full:
+        message = "A full run looks at everything; leave out the listings or the full run."
+        raise refuse("INVALID", message, "full")
+    if len(listing_ids) + len(skus) > MOST:
+        raise refuse("TOO_MANY", f"A run can name at most {MOST} listings.", "listing_ids")
+    found = await conn.execute(
+        text("""
+SELECT id, NULL AS sku FROM listings WHERE channel_id = :channel_id AND id = ANY(:ids)
+UNION SELECT id, sku FROM listings WHERE channel_id = :channel_id AND sku = ANY(:skus)
+UNION SELECT listing_id, sku FROM listing_variants
+      WHERE channel_id = :channel_id AND sku = ANY(:skus)
+"""),
+        {"channel_id": channel_id, "ids": listing_ids, "skus": skus},
+    )
+    rows = found.all()
+    known_ids, known_skus = {row.id for row in rows}, {row.sku for row in rows}
+    problems = [
+        Problem("NOT_FOUND", "There is no such listing here.", ("listing_ids", str(index)))
+        for index, listing_id in enumerate(listing_ids)
+        if listing_id not in known_ids
+    ] + [
+        Problem("NOT_FOUND", f"There is no listing with SKU {sku} here.", ("skus", str(index)))
+        for index, sku in enumerate(skus)
+        if sku not in known_skus
+    ]
+    if not rows and not problems:
+        problems = [Problem("INVALID", "Name at least one listing.", ("listing_ids",))]
+    if problems:
+        raise CommandError(*problems)
+    return sorted(known_ids)
+
+
+async def _run_of(conn: AsyncConnection, run_id: int) -> RowMapping:
+    statement = select(runs).where(runs.c.id == run_id).with_for_update()
+    row = (await conn.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise refuse("NOT_FOUND", "There is no such run.", "run_id")
+    return row
+
+
+# `revisions` holds what an action was planned from: {"variant": [id, revision], ...} by our table
+# and the mirror's. A row that is gone counts as moved.
+_MOVED = """
+   EXISTS (SELECT 1 FROM jsonb_each(a.revisions) p
+           WHERE p.key = 'variant' AND NOT EXISTS (SELECT 1 FROM listing_variants v
+               WHERE v.id = (p.value ->> 0)::bigint AND v.revision = (p.value ->> 1)::bigint))
+OR EXISTS (SELECT 1 FROM jsonb_each(a.revisions) p
+           WHERE p.key = 'listing' AND NOT EXISTS (SELECT 1 FROM listings l
+               WHERE l.id = (p.value ->> 0)::bigint AND l.revision = (p.value ->> 1)::bigint))
+OR EXISTS (SELECT 1 FROM jsonb_each(a.revisions) p
+           WHERE p.key = 'remote' AND NOT EXISTS (SELECT 1 FROM remote_variants r
+               WHERE r.id = (p.value ->> 0)::bigint AND r.revision = (p.value ->> 1)::bigint))
+"""
+_CHOSEN = """
+a.run_id = :run_id AND a.state IN ('PLANNED', 'REFUSED')
+AND (CAST(:kinds AS text[]) IS NULL OR a.kind = ANY(:kinds) OR a.guards && CAST(:kinds AS text[]))
+AND (CAST(:action_ids AS bigint[]) IS NULL OR a.id = ANY(:action_ids))
+"""
+_DROP_MOVED = f"""
+UPDATE actions a SET state = 'STALE', finished_at = now(), outcome_code = 'Moved',
+    outcome_message = 'What this row was planned from has changed since; it is planned again'
+WHERE {_CHOSEN} AND ({_MOVED})
+"""  # noqa: S608 - only constants of this module are put in
+_MAKE_DUE = f"""
+UPDATE actions a SET state = 'DUE', due_at = now(), approved = true, outcome_code = NULL,
+    outcome_message = NULL
+WHERE {_CHOSEN}
+  AND NOT EXISTS (SELECT 1 FROM actions b
+      WHERE b.channel_id = a.channel_id AND b.object_id = a.object_id
+        AND b.write_group = a.write_group
+        AND b.state IN ('DUE', 'SENDING', 'RETRYING', 'UNKNOWN'))
+"""  # noqa: S608
+_LEFT = f"SELECT count(*) FROM actions a WHERE {_CHOSEN}"  # noqa: S608
+
+
+async def approve(
+    deps: Deps,
+    run_id: int,
+    *,
+    kinds: Sequence[GuardKind | ActionKind] | None = None,
+    action_ids: Sequence[int] | None = None,
+    by: str,
+) -> Approval:
+    """Let rows that wait for it be executed: all, of some kinds, or the ones named.
+
+    Refuses whole where settings, template, policy or account changed after the plan was made; a
+    row whose wanted or seen state has moved drops out.
+    """
+    async with deps.engine.begin() as conn:
+        run = await _run_of(conn, run_id)
+        channel = await channel_of(conn, deps, run["channel_id"], lock=True)
+        _refuse_unapprovable(run, channel)
+        chosen: dict[str, Any] = {
+            "run_id": run_id,
+            "kinds": None if kinds is None else [kind.value for kind in kinds],
+            "action_ids": None if action_ids is None else list(action_ids),
+        }
+        if not (await conn.execute(text(_LEFT), chosen)).scalar_one():
+            raise refuse("WRONG_STATE", "No row of this choice waits for approval.", "run_id")
+        stale = (await conn.execute(text(_DROP_MOVED), chosen)).rowcount
+        due = (await conn.execute(text(_MAKE_DUE), chosen)).rowcount
+        busy = int((await conn.execute(text(_LEFT), chosen)).scalar_one())
+        if due:
+            await conn.execute(
+                text("""
+UPDATE runs SET state = 'EXECUTING', finished_at = NULL, result = NULL, approved_by = :by,
+    next_at = now()
+WHERE id = :run_id
+"""),
+                {"run_id": run_id, "by": by},
+            )
+    _log.info("run_approved", run_id=run_id, due=due, stale=stale, busy=busy, by=by)
+    await deps.doorbell.ring(channel.id, Side(run["side"]))
+    return Approval(due, stale, busy)
+
+
+def _refuse_unapprovable(run: RowMapping, channel: Channel) -> None:
+    if run["state"] not in (RunState.PLANNED, RunState.EXECUTING, RunState.REPORTED):
+        message = f"Run {run['id']} is {run['state']}; only a planned run can be approved."
+        raise refuse("WRONG_STATE", message, "run_id")
+    if channel.is_paused:
+        why = channel.pause_message or "a person paused it"
+        raise refuse("PAUSED", f"Channel {channel.name} is paused: {why}.", "run_id")
+    if run["channel_revision"] is not None and run["channel_revision"] != channel.revision:
+        message = (
+            "The channel's settings, template, policy or account changed after this plan was made "
+            f"(revision {run['channel_revision']}, now {channel.revision}); run it again to get a "
+            "plan that can be approved."
+        )
+        raise refuse("PLAN_OUTDATED", message, "run_id")
+
+
+async def cancel(deps: Deps, run_id: int, *, by: str) -> None:
+    """End a run: at once where nothing is under way, else as soon as what was sent has ended."""
+    async with deps.engine.begin() as conn:
+        run = await _run_of(conn, run_id)
+        if run["state"] == RunState.CANCELED or run["cancel_requested"]:
+            raise refuse("WRONG_STATE", f"Run {run_id} is canceled already.", "run_id")
+        waiting = text("""
+SELECT count(*) FROM actions WHERE run_id = :run_id AND state IN ('PLANNED', 'REFUSED')
+""")
+        waits = int((await conn.execute(waiting, {"run_id": run_id})).scalar_one())
+        if run["state"] == RunState.REPORTED and not waits:
+            raise refuse("WRONG_STATE", f"Run {run_id} has ended; there is nothing to cancel.")
+        match run["state"]:
+            case RunState.QUEUED | RunState.PLANNED:
+                change = (
+                    "state = 'CANCELED', result = 'CANCELED', finished_at = now(), "
+                    "cancel_requested = true"
+                )
+            case RunState.REPORTED:
+                change = "cancel_requested = true"
+            case _:
+                change = "cancel_requested = true, next_at = now()"
+        await conn.execute(
+            text(f"UPDATE runs SET {change} WHERE id = :run_id"),  # noqa: S608 - constants
+            {"run_id": run_id},
+        )
+        await conn.execute(
+            text("""
+UPDATE actions SET state = 'CANCELED', finished_at = now(), outcome_code = 'Canceled',
+    outcome_message = 'Canceled by ' || :by
+WHERE run_id = :run_id AND state IN ('PLANNED', 'REFUSED')
+"""),
+            {"run_id": run_id, "by": by},
+        )
+    _log.info("run_canceled", run_id=run_id, by=by)
+    await deps.doorbell.ring(run["channel_id"], Side(run["side"]))

@@ -1,0 +1,375 @@
+"""Executing actions: portions to the adapter, every step committed behind the fence.
+
+A request leaves only after `Sending` was committed, and with its own time-out still left on the
+lease. What an error means is decided by its effect: NONE is retried (or bisected, or failed), after
+POSSIBLE the action is UNKNOWN and only a look at the platform decides.
+"""
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from reconcile.contract import (
+    WRITES,
+    Adapter,
+    AdapterError,
+    Confirmation,
+    ConfirmState,
+    Effect,
+    GoneError,
+    RateLimitedError,
+    RejectedError,
+    Result,
+    Sending,
+    Step,
+    UnauthorizedError,
+    UnsupportedError,
+    Write,
+)
+from reconcile.core.actions import ActionKind, Outcome
+from reconcile.core.types import RemoteRef
+from reconcile.deps import Deps
+from reconcile.results import FINAL, Ended, apply_results
+from reconcile.store import actions as action_rows
+from reconcile.store import mirror
+from reconcile.store.channel_state import pause_channel, show_budget
+from reconcile.store.channels import Channel
+from reconcile.store.leases import Lease, LeaseLostError, fence
+from reconcile.writes import build_writes, outdated
+
+log = structlog.get_logger()
+
+PORTION_BATCHES = 10
+"""An adapter gets this many full batches at once, so that it can group rows by request."""
+LOOK_AFTER = timedelta(seconds=5)
+"""A first look at an unknown outcome comes this soon; NOT_DONE counts after the settle time."""
+MOST_TRIES = 12
+"""Transient failures after which an action is FAILED until its input changes."""
+MOST_LOOKS_FOR = timedelta(hours=24)
+"""How long an unknown outcome is looked for before a person has to."""
+
+
+@dataclass(slots=True)
+class Execution:
+    """One lease holder's work on the due actions of a channel's side."""
+
+    deps: Deps
+    lease: Lease
+    channel: Channel
+    adapter: Adapter
+    sending: list[int] = field(default_factory=list)
+    """Ids of the actions whose request is under way; the log of exchanges names them."""
+    blocked_until: datetime | None = None
+    """Nothing more leaves in this slice: budget used up or channel paused."""
+
+    @contextlib.asynccontextmanager
+    async def fenced(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits only while the lease is ours."""
+        async with self.deps.engine.begin() as conn:
+            await fence(conn, self.lease)
+            yield conn
+
+    @property
+    def settle_time(self) -> timedelta:
+        """How long a request may still be at work on the platform."""
+        return self.deps.tuning.settle or self.channel.platform.settle_time
+
+    def _back_off(self, tries: int, asked: timedelta | None = None) -> datetime:
+        tuning = self.deps.tuning
+        grown = min(tuning.retry_base * (1 << min(tries, 20)), tuning.retry_cap)
+        jittered = grown * random.uniform(0.7, 1.3)  # noqa: S311 - spreads load, guards nothing
+        return self.deps.clock() + max(jittered, asked or timedelta())
+
+    async def advance(self) -> bool:
+        """Send one portion, or look at one portion of unknown outcomes; False: nothing is due."""
+        if self.blocked_until is not None:
+            return False
+        async with self.fenced() as conn:
+            unknown = await action_rows.unknown_batch(
+                conn, self.channel.id, self.lease.side, 100, self.deps.clock()
+            )
+            writes = await build_writes(conn, self.channel, unknown)
+        if unknown:
+            await self._look(unknown, writes)
+            return True
+        portion = {
+            kind.value: support.batch_size * PORTION_BATCHES
+            for kind, support in self.channel.platform.actions.items()
+        }
+        async with self.fenced() as conn:
+            rows = await action_rows.next_batch(
+                conn, self.channel.id, self.lease.side, portion, self.deps.clock()
+            )
+            moved = await outdated(conn, rows)
+            for action_id, message in moved.items():
+                await action_rows.finish(conn, [action_id], "STALE", "WorldMoved", message)
+            await action_rows.mark_dirty(
+                conn,
+                self.channel.id,
+                [row["listing_id"] for row in rows if row["id"] in moved],
+                "WorldMoved",
+            )
+            rows = [row for row in rows if row["id"] not in moved]
+            writes = await build_writes(conn, self.channel, rows)
+        if not rows:
+            return bool(moved)
+        await self._send(rows, writes)
+        return True
+
+    # --- sending ------------------------------------------------------------------------
+
+    async def _send(self, rows: Sequence[RowMapping], writes: Sequence[Write]) -> None:
+        by_key = {row["key"]: row for row in rows}
+        open_keys: set[str] = set()
+        ended: list[Ended] = []
+        done: set[int] = set()
+        existing: list[RemoteRef] = []
+        observed_at = self.deps.clock()
+        try:
+            async for event in WRITES[ActionKind(rows[0]["kind"])](self.adapter, writes):
+                match event:
+                    case Sending(keys=keys):
+                        await self._end(ended, observed_at)
+                        ended = []
+                        observed_at = self.deps.clock()
+                        open_keys = set(keys)
+                        self.sending[:] = [by_key[key]["id"] for key in keys]
+                        async with self.fenced() as conn:
+                            await action_rows.mark_sending(conn, self.sending, self.lease.epoch)
+                    case Step():
+                        async with self.fenced() as conn:
+                            await action_rows.add_step(conn, by_key[event.key]["id"], event)
+                    case Result():
+                        open_keys.discard(event.key)
+                        done.add(by_key[event.key]["id"])
+                        if event.existing is not None:
+                            existing.append(event.existing)
+                        if event.outcome in FINAL:
+                            ended.append(Ended(by_key[event.key], event))
+                        else:
+                            await self._unfinished(by_key[event.key], event)
+            await self._end(ended, observed_at)
+            ended = []
+            open_rows = [by_key[key] for key in sorted(open_keys)]
+            if open_rows:
+                # The adapter broke its promise of one result per action; nothing is assumed.
+                await self._become_unknown(open_rows, "NoResult", "The adapter gave no result")
+        except AdapterError as error:
+            await self._end(ended, observed_at)
+            sent = [by_key[key] for key in sorted(open_keys)]
+            left = [row for row in rows if row["id"] not in done]
+            await self._failed_request(error, sent, left)
+        except LeaseLostError:
+            raise
+        except Exception:
+            # A defect of ours: what may be under way is unknown, the rest waits and does not spin.
+            log.exception("adapter failed", channel_id=self.channel.id, kind=rows[0]["kind"])
+            await self._end(ended, observed_at)
+            sent = [by_key[key] for key in sorted(open_keys)]
+            await self._become_unknown(
+                sent, "InternalError", "An internal error; the log holds the details"
+            )
+            done |= {row["id"] for row in sent}
+            await self._retry([row for row in rows if row["id"] not in done], None, "InternalError")
+        finally:
+            self.sending.clear()
+        await self._adopt(existing)
+
+    async def _end(self, ended: Sequence[Ended], observed_at: datetime) -> None:
+        if ended:
+            async with self.fenced() as conn:
+                await apply_results(conn, self.channel, ended, observed_at)
+
+    async def _unfinished(self, row: RowMapping, result: Result) -> None:
+        if result.outcome is Outcome.UNKNOWN:
+            await self._become_unknown([row], result.code, result.message)
+        else:
+            await self._retry([row], result.retry_after, result.code, result.message)
+
+    async def _failed_request(
+        self, error: AdapterError, sent: Sequence[RowMapping], left: Sequence[RowMapping]
+    ) -> None:
+        """An exception concerns what the last request carried; before any, all that is left."""
+        if error.effect is Effect.POSSIBLE:
+            await self._become_unknown(sent, error.code, error.message)
+            return
+        concerned = sent or left
+        match error:
+            case UnauthorizedError():
+                self.blocked_until = self.deps.clock()
+                async with self.fenced() as conn:
+                    await pause_channel(conn, self.channel.id, error.code, error.message)
+                    await action_rows.postpone(
+                        conn,
+                        [row["id"] for row in sent],
+                        "DUE",
+                        self.deps.clock(),
+                        error.code,
+                        error.message,
+                    )
+            case RateLimitedError():
+                until = self._back_off(0, error.retry_after)
+                self.blocked_until = until
+                async with self.fenced() as conn:
+                    await show_budget(conn, self.channel.id, until, error.message)
+                    await action_rows.postpone(
+                        conn,
+                        [row["id"] for row in sent],
+                        "DUE",
+                        until,
+                        error.code,
+                        error.message,
+                    )
+            case RejectedError() | GoneError() | UnsupportedError():
+                await self._rejected(error, concerned)
+            case _:
+                await self._retry(concerned, error.retry_after, error.code, error.message)
+
+    async def _rejected(self, error: AdapterError, rows: Sequence[RowMapping]) -> None:
+        """The whole request was refused: halve it until the offender is alone."""
+        if len(rows) > 1:
+            async with self.fenced() as conn:
+                await action_rows.postpone(
+                    conn,
+                    [row["id"] for row in rows],
+                    "DUE",
+                    self.deps.clock(),
+                    error.code,
+                    f"The batch was refused ({error.message}); it is sent in smaller parts",
+                    max_batch=(len(rows) + 1) // 2,
+                )
+            return
+        result = Result(
+            key=rows[0]["key"], outcome=Outcome.FAILED, code=error.code, message=error.message
+        )
+        await self._end([Ended(rows[0], result)], self.deps.clock())
+
+    async def _retry(
+        self,
+        rows: Sequence[RowMapping],
+        after: timedelta | None,
+        code: str,
+        message: str = "An internal error; the log holds the details",
+    ) -> None:
+        worn_out = [row for row in rows if row["tries"] + 1 >= MOST_TRIES]
+        if worn_out:
+            gave_up = f"Gave up after {MOST_TRIES} tries: {message}"
+            await self._end(
+                [Ended(row, Result(row["key"], Outcome.FAILED, code, gave_up)) for row in worn_out],
+                self.deps.clock(),
+            )
+        lively = [row for row in rows if row["tries"] + 1 < MOST_TRIES]
+        if not lively:
+            return
+        tries = max(row["tries"] for row in lively)
+        async with self.fenced() as conn:
+            await action_rows.postpone(
+                conn,
+                [row["id"] for row in lively],
+                "RETRYING",
+                self._back_off(tries, after),
+                code,
+                message,
+            )
+
+    async def _become_unknown(self, rows: Sequence[RowMapping], code: str, message: str) -> None:
+        if not rows:
+            return
+        async with self.fenced() as conn:
+            await action_rows.postpone(
+                conn,
+                [row["id"] for row in rows],
+                "UNKNOWN",
+                self.deps.clock() + min(LOOK_AFTER, self.settle_time),
+                code,
+                f"{message}. Whether it happened is unknown; the store is being asked",
+                max_batch=max(1, len(rows) // 2),
+            )
+
+    async def _adopt(self, refs: Sequence[RemoteRef]) -> None:
+        """Objects that turned out to hold our keys: look at them, so that they can be linked."""
+        if not refs:
+            return
+        at = self.deps.clock()
+        try:
+            found = await self.adapter.read(refs)
+        except AdapterError as error:
+            log.info("existing objects not read", channel_id=self.channel.id, code=error.code)
+            return
+        rows = [value for value in found.values() if not hasattr(value, "reason")]
+        async with self.fenced() as conn:
+            await mirror.observe(
+                conn,
+                self.channel.id,
+                self.channel.their_identifier,
+                {row.id: row for row in rows}.values(),
+                at,
+            )
+
+    # --- looking ------------------------------------------------------------------------
+
+    async def _look(self, rows: Sequence[RowMapping], writes: Sequence[Write]) -> None:
+        try:
+            answers = await self.adapter.confirm(writes)
+        except UnauthorizedError as error:
+            self.blocked_until = self.deps.clock()
+            async with self.fenced() as conn:
+                await pause_channel(conn, self.channel.id, error.code, error.message)
+            return
+        except AdapterError as error:
+            answers = {
+                row["key"]: Confirmation(ConfirmState.CANNOT_TELL, error.message) for row in rows
+            }
+        await self._conclude(rows, answers)
+
+    async def _conclude(
+        self, rows: Sequence[RowMapping], answers: Mapping[str, Confirmation]
+    ) -> None:
+        now = self.deps.clock()
+        ended: list[Ended] = []
+        for row in rows:
+            answer = answers.get(row["key"], Confirmation(ConfirmState.CANNOT_TELL, "no answer"))
+            sent_at = row["sent_at"] or row["created_at"]
+            settled_at = sent_at + self.settle_time
+            match answer.state:
+                case ConfirmState.DONE:
+                    result = answer.result or Result(row["key"], Outcome.APPLIED)
+                    ended.append(Ended(row, result))
+                case ConfirmState.NOT_DONE if now >= settled_at:
+                    async with self.fenced() as conn:
+                        for step in answer.steps:
+                            await action_rows.add_step(conn, row["id"], step)
+                        await action_rows.postpone(
+                            conn,
+                            [row["id"]],
+                            "RETRYING",
+                            now,
+                            "NotDone",
+                            f"It did not happen ({answer.evidence}); it is sent again",
+                        )
+                case ConfirmState.NOT_DONE:
+                    await self._look_again(row, settled_at, answer.evidence)
+                case ConfirmState.CANNOT_TELL if now - sent_at > MOST_LOOKS_FOR:
+                    message = f"Nobody can tell whether it happened: {answer.evidence}"
+                    result = Result(row["key"], Outcome.FAILED, "OutcomeUnknown", message)
+                    ended.append(Ended(row, result))
+                case ConfirmState.CANNOT_TELL:
+                    await self._look_again(row, self._back_off(row["tries"]), answer.evidence)
+        await self._end(ended, now)
+
+    async def _look_again(self, row: RowMapping, at: datetime, evidence: str) -> None:
+        async with self.fenced() as conn:
+            await action_rows.postpone(
+                conn,
+                [row["id"]],
+                "UNKNOWN",
+                at,
+                "Unknown",
+                f"Whether it happened is unknown ({evidence}); the store is asked again",
+            )

@@ -1,0 +1,89 @@
+"""Attempts: every request to a platform that changed, or may have changed, something (A15)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from reconcile.store.page import Page, one_of, read_page, read_rows
+from reconcile.store.tables import attempts
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFilter:
+    """Which attempts; None does not restrict."""
+
+    channel_id: int | None = None
+    run_id: int | None = None
+    action_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One request with its answer, redacted before it was stored."""
+
+    id: int
+    channel_id: int
+    run_id: int | None
+    action_ids: tuple[int, ...]
+    at: datetime
+    method: str
+    url: str
+    request: Any
+    """JSON as it was sent."""
+    status: int | None
+    response: Any
+    """JSON as it was answered."""
+    milliseconds: int
+    error: str
+
+
+def _attempt(row: RowMapping) -> AttemptRow:
+    return AttemptRow(**{**row, "action_ids": tuple(row["action_ids"])})
+
+
+async def list_attempts(
+    conn: AsyncConnection, where: AttemptFilter, after: int | None, limit: int
+) -> Page[AttemptRow]:
+    """Attempts, the newest first."""
+    statement = select(attempts)
+    if where.channel_id is not None:
+        statement = statement.where(attempts.c.channel_id == where.channel_id)
+    if where.run_id is not None:
+        statement = statement.where(attempts.c.run_id == where.run_id)
+    if where.action_id is not None:
+        statement = statement.where(attempts.c.action_ids.contains([where.action_id]))
+    return await read_page(
+        conn, statement, attempts.c.id, after, limit, _attempt, newest_first=True
+    )
+
+
+async def attempts_by_ids(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, AttemptRow]:
+    """The attempts of these ids."""
+    rows = await read_rows(conn, select(attempts).where(one_of(attempts.c.id, ids)), _attempt)
+    return {row.id: row for row in rows}
+
+
+async def attempts_by_action(
+    conn: AsyncConnection, action_ids: Sequence[int], per_action: int = 5
+) -> dict[int, tuple[AttemptRow, ...]]:
+    """The newest attempts of many actions, the newest first."""
+    result = await conn.execute(
+        text("""
+SELECT a.action_id, t.* FROM unnest(CAST(:ids AS bigint[])) AS a(action_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM attempts WHERE action_ids @> ARRAY[a.action_id]
+    ORDER BY id DESC LIMIT :per_action) t
+ORDER BY a.action_id, t.id DESC
+"""),
+        {"ids": list(action_ids), "per_action": per_action},
+    )
+    found: dict[int, list[AttemptRow]] = {}
+    for row in result.mappings():
+        values = {name: value for name, value in row.items() if name != "action_id"}
+        attempt = AttemptRow(**{**values, "action_ids": tuple(values["action_ids"])})
+        found.setdefault(row["action_id"], []).append(attempt)
+    return {action_id: tuple(rows) for action_id, rows in found.items()}

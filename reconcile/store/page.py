@@ -1,0 +1,63 @@
+"""Keyset pages: rows after a known id, and whether there are more. No list is read unbounded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, any_, literal
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Some rows of a list in its order."""
+
+    rows: tuple[Row, ...]
+    has_next: bool
+
+
+async def read_page(
+    conn: AsyncConnection,
+    statement: Select[Any],
+    key: ColumnElement[int],
+    after: int | None,
+    limit: int,
+    make: Callable[[RowMapping], Row],
+    *,
+    newest_first: bool = False,
+) -> Page[Row]:
+    """The rows that follow `after` in the order of `key`; one more row tells of a next page."""
+    if after is not None:
+        statement = statement.where(key < after if newest_first else key > after)
+    order = key.desc() if newest_first else key.asc()
+    result = await conn.execute(statement.order_by(order).limit(limit + 1))
+    rows = [make(row) for row in result.mappings()]
+    return Page(tuple(rows[:limit]), len(rows) > limit)
+
+
+async def read_rows(
+    conn: AsyncConnection, statement: Select[Any], make: Callable[[RowMapping], Row]
+) -> list[Row]:
+    """All rows of a statement that bounds itself (by ids)."""
+    result = await conn.execute(statement)
+    return [make(row) for row in result.mappings()]
+
+
+def one_of(column: ColumnElement[Any], values: Sequence[object]) -> ColumnElement[bool]:
+    """The column is one of the values, as one array parameter: IN would need one for each."""
+    return column == any_(literal(list(values), ARRAY(column.type)))
+
+
+def escape_like(pattern: str) -> str:
+    """A text that LIKE takes literally."""
+    return pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def grouped(rows: Sequence[Row], key: Callable[[Row], int]) -> dict[int, tuple[Row, ...]]:
+    """Rows by a key, in their order."""
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return {value: tuple(items) for value, items in found.items()}

@@ -1,0 +1,5 @@
+"""`python -m tallyport` is the command."""
+
+from tallyport.cli import main
+
+main()

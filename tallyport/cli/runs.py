@@ -1,0 +1,400 @@
+"""`run` and `runs`: start an operation, follow it, read what it did and why."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Final
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tallyport.cli.lookup import ChannelArgument, ChannelOption, channel
+from tallyport.cli.session import Cell, Exit, Session, command
+from tallyport.client import Json
+from tallyport.following import (
+    RUN_SELECTION,
+    actions_of,
+    follow_run,
+    look_at_run,
+    progress_of,
+    run_has_ended,
+)
+from reconcile.core.actions import ActionKind
+from reconcile.core.types import Operation
+
+_SHOWN_ACTIONS = 50
+_RESULTS: Final[Mapping[str, Exit]] = {
+    "SUCCEEDED": Exit.DONE,
+    "PARTIAL": Exit.PARTIAL,
+    "FAILED": Exit.REFUSED,
+    "REFUSED": Exit.REFUSED,
+    "CANCELED": Exit.REFUSED,
+}
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id, as `runs list` shows it.")]
+
+
+def add_run_to(app: typer.Typer) -> None:
+    """Register `run`."""
+    command(app, "run")(run)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of `runs`."""
+    command(app, "list")(list_)
+    command(app, "show")(show)
+    command(app, "approve")(approve)
+    command(app, "cancel")(cancel)
+    command(app, "log")(log)
+
+
+def operation_named(session: Session, name: str) -> str:
+    """The operation of that name, written in any case and with or without `_LISTINGS`."""
+    wanted = name.upper().replace("-", "_")
+    for each in Operation:
+        if wanted in (each.value, each.value.partition("_")[0] + "S"):
+            return each.value
+    found = [each.value for each in Operation if each.value.startswith(f"{wanted}_")]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(each.value.lower() for each in Operation)
+    session.fail(f"{name} is none of: {known}.", code="USAGE", exit_code=Exit.USAGE)
+
+
+OperationArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="OPERATION", help="Such as sync_listings; `sync` will do where it is clear."
+    ),
+]
+
+
+def run(
+    session: Session,
+    *,
+    operation: OperationArgument,
+    name: ChannelArgument,
+    full: Annotated[
+        bool, typer.Option("--full", help="Look at everything, not only at what changed.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would be done; nothing is written.")
+    ] = False,
+    sku: Annotated[
+        list[str] | None, typer.Option("--sku", help="Only these; may be repeated.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
+) -> None:
+    """Run an operation on a channel and wait for its end."""
+    found = channel(session, name)
+    given = {
+        "channel": found.id,
+        "operation": operation_named(session, operation),
+        "isFull": full,
+        "plan": plan,
+    }
+    if sku:
+        given["skus"] = sku
+    payload = session.api.mutate(
+        "mutation ($input: RunRequestInput!) { runRequest(input: $input)"
+        " { run { id } isNew userErrors { code message path } } }",
+        {"input": given},
+    )
+    run_id = payload["run"]["id"]
+    if not payload["isNew"]:
+        session.out.note("The same run was waiting already; following that one.")
+    if not wait:
+        session.out.answer({"id": run_id})
+        session.out.say(run_id)
+        return
+    finished = followed(session, run_id)
+    conclude(session, finished)
+
+
+def followed(session: Session, run_id: str) -> Json:
+    """Wait for a run with a progress bar on standard error."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=session.out.notes, transient=True) as bar:
+        task = bar.add_task("queued", total=None)
+
+        def look(run: Json) -> None:
+            done, total = progress_of(run)
+            wait = run["waitingFor"]
+            text = run["state"].lower()
+            fetched = run["progress"].get("fetched")
+            if run["state"] == "FETCHING" and fetched is not None:
+                bar.update(
+                    task,
+                    description=f"{text} products",
+                    completed=fetched,
+                    total=run["progress"].get("total"),
+                )
+                return
+            if wait is not None:
+                text = f"{text}: {wait['message']}"
+            bar.update(task, description=text, completed=done, total=total or None)
+
+        return follow_run(session.api, run_id, look)
+
+
+def conclude(session: Session, run: Json) -> None:
+    """Print how a run ended and leave with the exit code that says so."""
+    if session.out.as_json:
+        session.out.answer({**run, "actions": list(actions_of(session.api, run["id"]))})
+    else:
+        describe(session, run)
+        show_actions(session, run["id"], limit=_SHOWN_ACTIONS)
+    if run["isPlanOnly"] and run["state"] == "PLANNED":
+        session.out.note(f"Nothing was written. To carry it out: tallyport runs approve {run['id']}")
+        return
+    code = _RESULTS.get(run["result"] or "", Exit.DONE)
+    if not run["result"] and run["waitingFor"] is not None:
+        code = Exit.PARTIAL
+    if code is not Exit.DONE:
+        raise typer.Exit(code)
+
+
+def describe(session: Session, run: Json) -> None:
+    """Print a run: result, counts with their reasons, guard, what it waits for."""
+    error = run["error"]
+    wait = run["waitingFor"]
+    session.out.facts(
+        {
+            "Run": run["id"],
+            "Operation": f"{run['operation']}{' (full)' if run['isFull'] else ''}",
+            "Channel": (run["channel"] or {}).get("name"),
+            "State": run["state"],
+            "Result": run["result"],
+            "Error": f"{error['code']}: {error['message']}" if error else None,
+            "Waits for": wait["message"] if wait else None,
+            "Seconds": _seconds(run),
+        }
+    )
+    numbers = {name: value for name, value in run["counts"].items() if isinstance(value, int)}
+    if any(numbers.values()):
+        rows = [(name, value) for name, value in numbers.items() if value]
+        session.out.table(["Counted", "Number"], rows)
+    reasons = run["counts"].get("reasons")
+    if isinstance(reasons, Mapping) and reasons:
+        session.out.table(["Reason", "Number"], [(k, v) for k, v in reasons.items()])
+    if run["actionCounts"]:
+        session.out.table(
+            ["Action", "State", "Reason", "Number"],
+            [[row["kind"], row["state"], row["reason"], row["count"]] for row in run["actionCounts"]],
+        )
+    for verdict in run["guard"]:
+        if verdict["isOver"]:
+            limit = f"{verdict['count']} over the limit of {verdict['limit']}"
+            session.out.say(
+                f"Held back by the guard: {verdict['kind']} {limit}. {verdict['message'] or ''}"
+            )
+
+
+def show_actions(session: Session, run_id: str, *, limit: int | None = None) -> None:
+    """Print actions with before, after and reason."""
+    rows: list[list[Cell]] = []
+    cut = False
+    for action in actions_of(session.api, run_id):
+        if limit is not None and len(rows) >= limit:
+            cut = True
+            break
+        outcome = action["outcome"]
+        rows.append(
+            [
+                action["kind"],
+                subject(action),
+                changes_text(action["changes"]),
+                action["reason"]["message"],
+                action["state"],
+                f"{outcome['code']}: {outcome['message']}" if outcome else None,
+            ]
+        )
+    if rows:
+        session.out.table(["Action", "SKU", "Change", "Why", "State", "Outcome"], rows)
+    if cut:
+        session.out.say(f"... and more; all of them with: tallyport runs show {run_id} --all")
+
+
+def subject(action: Json) -> str:
+    """The SKU an action is about."""
+    for part in (action["variant"], action["listing"]):
+        if part is not None:
+            return str(part["sku"])
+    return str(action["remoteParent"] or "")
+
+
+def changes_text(changes: Json) -> str:
+    """Before and after of each field, on one line."""
+    return ", ".join(
+        f"{change['field']} {_value(change['before'])} → {_value(change['after'])}"
+        for change in changes
+    )
+
+
+def list_(
+    session: Session,
+    *,
+    name: ChannelOption = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those not finished.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 25,
+) -> None:
+    """List runs, newest first."""
+    where: dict[str, Json] = {}
+    if name is not None:
+        where["channel"] = channel(session, name).id
+    if open_only:
+        where["isOpen"] = True
+    document = (
+        "query ($after: String, $where: RunFilterInput) {"
+        " runs(first: 100, after: $after, where: $where)"
+        f" {{ nodes {{ {RUN_SELECTION} }} pageInfo {{ hasNextPage endCursor }} }} }}"
+    )
+    rows: list[Json] = []
+    for row in session.api.pages(document, {"where": where}, ("runs",)):
+        rows.append(row)
+        if len(rows) >= limit:
+            break
+    session.out.answer(rows)
+    session.out.table(
+        ["Run", "Channel", "Operation", "Full", "State", "Result", "Started", "Seconds", "Why"],
+        [
+            [
+                row["id"],
+                (row["channel"] or {}).get("name"),
+                row["operation"],
+                row["isFull"],
+                row["state"],
+                row["result"],
+                row["startedAt"] and row["startedAt"][:19],
+                _seconds(row),
+                (row["error"] or row["waitingFor"] or {}).get("message"),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def show(
+    session: Session,
+    *,
+    run_id: RunArgument,
+    everything: Annotated[bool, typer.Option("--all", help="Every action.")] = False,
+) -> None:
+    """Show a run with its plan: row by row with before, after and reason."""
+    found = _found(session, run_id)
+    if session.out.as_json:
+        session.out.answer({**found, "actions": list(actions_of(session.api, run_id))})
+        return
+    describe(session, found)
+    show_actions(session, run_id, limit=None if everything else _SHOWN_ACTIONS)
+
+
+def approve(
+    session: Session,
+    *,
+    run_id: RunArgument,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", help="Only this kind, such as DELIST or PRICE_DROP; may be repeated."),
+    ] = None,
+    action: Annotated[
+        list[str] | None, typer.Option("--action", help="Only this action; may be repeated.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
+) -> None:
+    """Carry out a planned run, or the rows of it that the guard held back."""
+    given: dict[str, Json] = {"id": run_id}
+    named = [each.upper() for each in kind or ()]
+    if actions := [each for each in named if each in ActionKind.__members__]:
+        given["kinds"] = actions
+    if guards := [each for each in named if each not in ActionKind.__members__]:
+        given["guards"] = guards
+    if action:
+        given["actions"] = action
+    payload = session.api.mutate(
+        "mutation ($input: RunApproveInput!) { runApprove(input: $input)"
+        " { run { id } due stale busy userErrors { code message path } } }",
+        {"input": given},
+    )
+    session.out.note(
+        f"Approved: {payload['due']} to be carried out, {payload['stale']} dropped because "
+        f"something moved, {payload['busy']} wait for an unfinished action."
+    )
+    if not wait:
+        session.out.answer(payload)
+        return
+    conclude(session, followed(session, run_id))
+
+
+def cancel(session: Session, *, run_id: RunArgument) -> None:
+    """Cancel a run; what was sent already is not undone."""
+    payload = session.api.mutate(
+        "mutation ($input: RunCancelInput!) { runCancel(input: $input)"
+        f" {{ run {{ {RUN_SELECTION} }} userErrors {{ code message path }} }} }}",
+        {"input": {"id": run_id}},
+    )
+    session.out.answer(payload["run"])
+    session.out.say(f"Run {run_id} is {payload['run']['state'].lower()}, or will be at once.")
+
+
+def log(
+    session: Session,
+    *,
+    run_id: RunArgument,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 100,
+) -> None:
+    """Show the requests of a run that changed something, with what was answered."""
+    document = (
+        "query ($id: ID!, $after: String) { run(id: $id) { attempts(first: 100, after: $after)"
+        " { nodes { id at method url request status response milliseconds error actionIds }"
+        " pageInfo { hasNextPage endCursor } } } }"
+    )
+    _found(session, run_id)
+    rows: list[Json] = []
+    for row in session.api.pages(document, {"id": run_id}, ("run", "attempts")):
+        rows.append(row)
+        if len(rows) >= limit:
+            break
+    session.out.answer(rows)
+    session.out.table(
+        ["At", "Request", "Status", "ms", "Actions", "Error"],
+        [
+            [
+                row["at"][:19],
+                f"{row['method']} {row['url']}",
+                row["status"],
+                row["milliseconds"],
+                len(row["actionIds"]),
+                row["error"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _found(session: Session, run_id: str) -> Json:
+    run = look_at_run(session.api, run_id)
+    if run is None:
+        session.fail(f"There is no run {run_id}; `tallyport runs list` shows them.", code="NOT_FOUND")
+    return run
+
+
+def _seconds(run: Json) -> float | None:
+    if run["startedAt"] is None or run["finishedAt"] is None:
+        return None
+    took = datetime.fromisoformat(run["finishedAt"]) - datetime.fromisoformat(run["startedAt"])
+    return round(took.total_seconds(), 1)
+
+
+def _value(value: Json) -> str:
+    if value is None:
+        return "-"
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+__all__ = ["add_run_to", "add_to", "run_has_ended"]

@@ -1,0 +1,103 @@
+"""Rings for a worker through the queue; a ring that is lost loses nothing, the sweep finds what is due.
+
+Holds ids only, as JSON. Must never make a command fail: Redis being away is noted, not raised.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import orjson
+import structlog
+from arq.connections import ArqRedis, RedisSettings
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from reconcile.core.types import Side
+from reconcile.store.tables import leases
+
+_TIMEOUT_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+def dump_job(job: Mapping[str, Any]) -> bytes:
+    """JSON of a queued job, instead of the queue's default, which would run code when read."""
+    return orjson.dumps(job)
+
+
+def load_job(raw: bytes) -> dict[str, Any]:
+    """A queued job out of its JSON."""
+    job: dict[str, Any] = orjson.loads(raw)
+    return job
+
+
+def redis_settings(url: str) -> RedisSettings:
+    """The queue library's settings for `redis://`, `rediss://` and `unix://` addresses."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return RedisSettings.from_dsn(url)
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return RedisSettings(
+        unix_socket_path=unquote(parts.path),
+        database=int(database),
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+class QueueDoorbell:
+    """Rings through arq; the connection is made with the first ring and made again when it breaks."""
+
+    def __init__(self, engine: AsyncEngine, redis_url: str) -> None:
+        self._engine = engine
+        self._settings = redis_settings(redis_url)
+        self._queue: ArqRedis | None = None
+
+    async def ring(self, channel_id: int, side: Side) -> None:
+        """Wake a worker for one side of a channel."""
+        async with self._engine.connect() as conn:
+            statement = select(leases.c.epoch).where(
+                leases.c.channel_id == channel_id, leases.c.side == side
+            )
+            epoch = (await conn.execute(statement)).scalar_one_or_none() or 0
+        # A ring with the id of a running job would be lost; the epoch rises with every lease.
+        await self._enqueue(
+            "drain", channel_id, side.value, job_id=f"drain:{channel_id}:{side}:{epoch}"
+        )
+
+    async def ring_import(self, import_id: int) -> None:
+        """Wake a worker for a catalog file."""
+        await self._enqueue("advance_import", import_id, job_id=None)
+
+    async def close(self) -> None:
+        """Release the connection."""
+        if self._queue is not None:
+            await self._queue.aclose()
+            self._queue = None
+
+    async def _enqueue(self, function: str, *arguments: int | str, job_id: str | None) -> None:
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                await self._connected().enqueue_job(function, *arguments, _job_id=job_id)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("ring_lost", function=function, error=type(error).__name__)
+
+    def _connected(self) -> ArqRedis:
+        if self._queue is None:
+            known = self._settings
+            self._queue = ArqRedis(
+                job_serializer=dump_job,
+                job_deserializer=load_job,
+                host=str(known.host),
+                port=known.port,
+                unix_socket_path=known.unix_socket_path,
+                db=known.database,
+                username=known.username,
+                password=known.password,
+                ssl=known.ssl,
+                socket_connect_timeout=_TIMEOUT_SECONDS,
+            )
+        return self._queue

@@ -1,0 +1,96 @@
+"""Waits for runs and imports through the API and tells how far they have come.
+
+Shared by the command line and the demo. Asks, sleeps, asks again; must not print.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tallyport.client import ApiClient, Json
+
+RUN_SELECTION: Final = (
+    "id operation state result isFull isPlanOnly counts progress error { code message }"
+    " waitingFor { code message runId until } actionCounts { kind state reason count }"
+    " guard { kind count limit isOver message } channel { id name }"
+    " requestedBy createdAt startedAt plannedAt finishedAt"
+)
+IMPORT_SELECTION: Final = (
+    "id name layout state receivedBytes rowsDone counts error { code message } createdAt finishedAt"
+)
+ACTION_SELECTION: Final = (
+    "id kind state reason { code message } outcome { code message } guards tries"
+    " changes { field before after } listing { id sku title } variant { id sku }"
+    " remoteParent remoteVariant"
+)
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+_ENDED = frozenset({"REPORTED", "CANCELED"})
+_IMPORTED = frozenset({"DONE", "FAILED", "CANCELED"})
+_PENDING = frozenset({"PLANNED", "DUE", "SENDING", "RETRYING", "UNKNOWN"})
+
+
+def run_has_ended(run: Json) -> bool:
+    """Whether nothing more happens to a run by itself."""
+    if run["state"] in _ENDED:
+        return True
+    wait = run.get("waitingFor")
+    return run["state"] == "PLANNED" and (
+        bool(run["isPlanOnly"]) or (wait is not None and "pproval" in wait["code"])
+    )
+
+
+def progress_of(run: Json) -> tuple[int, int]:
+    """Actions ended, and actions in all."""
+    total = sum(row["count"] for row in run["actionCounts"])
+    open_ = sum(row["count"] for row in run["actionCounts"] if row["state"] in _PENDING)
+    return total - open_, total
+
+
+def look_at_run(api: ApiClient, run_id: str) -> Json:
+    """The run as it stands."""
+    document = f"query ($id: ID!) {{ run(id: $id) {{ {RUN_SELECTION} }} }}"
+    return api.query(document, {"id": run_id})["run"]
+
+
+def follow_run(
+    api: ApiClient, run_id: str, on_look: Callable[[Json], None] = lambda _run: None
+) -> Json:
+    """Wait until a run has ended; `on_look` sees it each time it was looked at."""
+    for _ in _pauses():
+        run = look_at_run(api, run_id)
+        on_look(run)
+        if run_has_ended(run):
+            return run
+    raise AssertionError("pauses do not end")
+
+
+def follow_import(
+    api: ApiClient, import_id: str, on_look: Callable[[Json], None] = lambda _import: None
+) -> Json:
+    """Wait until an import of a catalog file has ended."""
+    document = f"query ($id: ID!) {{ node(id: $id) {{ ... on Import {{ {IMPORT_SELECTION} }} }} }}"
+    for _ in _pauses():
+        found = api.query(document, {"id": import_id})["node"]
+        on_look(found)
+        if found["state"] in _IMPORTED:
+            return found
+    raise AssertionError("pauses do not end")
+
+
+def actions_of(api: ApiClient, run_id: str) -> Iterator[Json]:
+    """All actions of a run, in plan order."""
+    document = (
+        "query ($id: ID!, $after: String) { run(id: $id) { actions(first: 100, after: $after)"
+        f" {{ nodes {{ {ACTION_SELECTION} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
+    )
+    return api.pages(document, {"id": run_id}, ("run", "actions"))
+
+
+def _pauses() -> Iterator[None]:
+    pause = _FIRST_PAUSE
+    while True:
+        yield
+        time.sleep(pause)
+        pause = min(pause * 1.3, _LONGEST_PAUSE)
