@@ -43,7 +43,7 @@ features: $(STAMP)
 	$(BIN)/python -m tests.features.report
 
 schema: $(STAMP)
-	$(BIN)/python -m api.schema > api/schema.graphql
+	$(BIN)/python -m tallyport.schema > api/schema.graphql
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/plan.py

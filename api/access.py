@@ -13,8 +13,6 @@ from api.ids import BadIdError
 from reconcile.commands.errors import CommandError, Problem
 from reconcile.commands.tokens import Scope, allows
 
-Payload = TypeVar("Payload")
-
 
 def require(context: Context, needed: Scope, what: str) -> None:
     """Refuse what the token of the request may not do."""
@@ -37,6 +35,7 @@ class MutationPayload:
     )
 
 
+Payload = TypeVar("Payload", bound=MutationPayload)
 Resolver = Callable[[Info, Any], Awaitable[Payload]]
 
 
@@ -69,13 +68,14 @@ def mutation(
                 info.context.forget()
 
         # What strawberry reads the signature from; `wraps` points it at the inner function.
-        del resolve.__wrapped__  # type: ignore[attr-defined] # set by functools.wraps
+        del resolve.__wrapped__
         resolve.__annotations__ = {
             "info": strawberry.Info,
             "input": input_type,
             "return": payload | None,
         }
-        return strawberry.mutation(resolver=resolve, description=description)
+        made: StrawberryField = strawberry.mutation(resolver=resolve, description=description)
+        return made
 
     return decorate
 

@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 from api import edges
 from api.attempts import Attempt
 from api.context import Info
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Node, Reason
 from api.paging import After, Connection, First, connection, page_request
@@ -97,33 +98,33 @@ class Action(Node):
             finished_at=row.finished_at,
         )
 
-    @strawberry.field
+    @resolver()
     async def run(self, info: Info) -> Annotated["Run", strawberry.lazy("api.runs")] | None:
         """The run that planned it."""
         return await edges.run(info.context, self.row.run_id)
 
-    @strawberry.field
+    @resolver()
     async def channel(
         self, info: Info
     ) -> Annotated["Channel", strawberry.lazy("api.channels")] | None:
         """The channel it is on."""
         return await edges.channel(info.context, self.row.channel_id)
 
-    @strawberry.field
+    @resolver()
     async def listing(
         self, info: Info
     ) -> Annotated["Listing", strawberry.lazy("api.listings")] | None:
         """The listing it is about."""
         return await edges.listing(info.context, self.row.listing_id)
 
-    @strawberry.field(description="Null for an action of the whole listing.")
+    @resolver(description="Null for an action of the whole listing.")
     async def variant(
         self, info: Info
     ) -> Annotated["ListingVariant", strawberry.lazy("api.variants")] | None:
         """The variant it is about."""
         return await edges.variant(info.context, self.row.variant_id)
 
-    @strawberry.field(description="The last five requests that carried it, newest first.")
+    @resolver(description="The last five requests that carried it, newest first.")
     async def attempts(self, info: Info) -> list[Attempt]:
         """Its log."""
         rows = await info.context.load.attempts.load(self.row.id)
@@ -155,7 +156,7 @@ class ActionFilterInput:
         )
 
 
-@strawberry.field(description="Actions of all runs, or those a filter chooses, in plan order.")
+@resolver(description="Actions of all runs, or those a filter chooses, in plan order.")
 async def actions(
     info: Info, first: First = 25, after: After = None, where: ActionFilterInput | None = None
 ) -> Connection[Action]:

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.context import Info
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Node
 from api.paging import After, Connection, First, connection, page_request
@@ -55,7 +56,7 @@ class AttemptFilterInput:
     action: strawberry.ID | None = None
 
 
-@strawberry.field(description="Requests to platforms that changed something, newest first.")
+@resolver(description="Requests to platforms that changed something, newest first.")
 async def attempts(
     info: Info, first: First = 25, after: After = None, where: AttemptFilterInput | None = None
 ) -> Connection[Attempt]:

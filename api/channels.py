@@ -10,6 +10,7 @@ from api import edges
 from api.context import Context, Info
 from api.enums import Health
 from api.faults import UserFaultError
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Condition, Node
 from api.paging import After, Connection, First, connection, page_request
@@ -184,33 +185,33 @@ class Channel(Node):
             removed_at=row.removed_at,
         )
 
-    @strawberry.field(description="The software the account is on.")
+    @resolver(description="The software the account is on.")
     def platform(self) -> Platform:
         """The platform of the registry."""
         return Platform.from_record(self.row.platform)
 
-    @strawberry.field(description="Settings of the channel as a whole, by name.")
+    @resolver(description="Settings of the channel as a whole, by name.")
     def settings(self) -> JSON:
         """The channel's settings."""
         return as_json(self.row.settings) or JSON({})
 
-    @strawberry.field(description="Limits of the guard that differ from the default, by name.")
+    @resolver(description="Limits of the guard that differ from the default, by name.")
     def guard(self) -> JSON:
         """The guard's limits."""
         return as_json(self.row.guard) or JSON({})
 
-    @strawberry.field(description="The account behind it.")
+    @resolver(description="The account behind it.")
     def account(self) -> Account:
         """The account as last checked."""
         return Account.from_row(self.row)
 
-    @strawberry.field(description="The operations its platform supports.")
+    @resolver(description="The operations its platform supports.")
     async def operations(self, info: Info) -> list[OperationConfig]:
         """Each operation with settings, template and schedule."""
         rows = await info.context.load.operations.load(self.row.id)
         return [OperationConfig.from_row(row, self.row) for row in rows]
 
-    @strawberry.field(description="Variants by the state of their link.")
+    @resolver(description="Variants by the state of their link.")
     async def counts(self, info: Info) -> LinkCounts:
         """Linked, unlinked, ambiguous, broken."""
         counts = await info.context.load.link_counts.load(self.row.id)
@@ -223,19 +224,19 @@ class Channel(Node):
             broken=counts.broken,
         )
 
-    @strawberry.field(description="What needs a person, by reason.")
+    @resolver(description="What needs a person, by reason.")
     async def attention(self, info: Info) -> list[ReasonCount]:
         """Objects that need attention, counted by reason."""
         counts = await info.context.load.attention.load(self.row.id)
         return [ReasonCount(reason=each.reason, count=each.count) for each in counts]
 
-    @strawberry.field(description="Decisions about the channel itself.")
+    @resolver(description="Decisions about the channel itself.")
     async def conditions(self, info: Info) -> list[Condition]:
         """The channel's conditions, one per type."""
         rows = await info.context.load.channel_conditions.load(self.row.id)
         return [Condition.from_row(row) for row in rows]
 
-    @strawberry.field(description="The worst of its conditions and those of its listings.")
+    @resolver(description="The worst of its conditions and those of its listings.")
     async def health(self, info: Info) -> Health:
         """How the channel is doing."""
         if self.row.is_paused:
@@ -246,14 +247,14 @@ class Channel(Node):
             return Health.NEEDS_ATTENTION
         return Health.WAITING if Standing.WAITING in standings else Health.HEALTHY
 
-    @strawberry.field(description="Whether something waits for the account's rate limit.")
+    @resolver(description="Whether something waits for the account's rate limit.")
     async def budget(self, info: Info) -> ChannelBudget:
         """The state of the request budget."""
         runs = await info.context.load.recent_runs.load(self.row.id)
         waits = await info.context.load.waiting_for.load_many([run.id for run in runs])
         return _budget([wait for wait in waits if wait is not None])
 
-    @strawberry.field(description="The last five runs, newest first; `runs(where:)` has them all.")
+    @resolver(description="The last five runs, newest first; `runs(where:)` has them all.")
     async def recent_runs(self, info: Info) -> list[Annotated["Run", strawberry.lazy("api.runs")]]:
         """The last five runs."""
         rows = await info.context.load.recent_runs.load(self.row.id)
@@ -275,7 +276,7 @@ class ChannelFilterInput:
     include_removed: bool = False
 
 
-@strawberry.field(description="The connected channels.")
+@resolver(description="The connected channels.")
 async def channels(
     info: Info, first: First = 25, after: After = None, where: ChannelFilterInput | None = None
 ) -> Connection[Channel]:
@@ -298,7 +299,7 @@ async def channels(
     )
 
 
-@strawberry.field(description="One channel, by id or by name.")
+@resolver(description="One channel, by id or by name.")
 async def channel(
     info: Info,
     id: strawberry.ID | None = None,  # noqa: A002 - its name in GraphQL

@@ -6,6 +6,7 @@ import strawberry
 
 from api.channels import Channel
 from api.context import Info
+from api.fields import resolver
 from api.ids import Kind, number_of
 from api.listings import Listing
 from api.nodes import Condition
@@ -27,7 +28,7 @@ class ObjectCondition:
     row: strawberry.Private[ConditionRow]
     condition: Condition
 
-    @strawberry.field(description="What it is about.")
+    @resolver(description="What it is about.")
     async def object(self, info: Info) -> ConditionObject | None:
         """The channel, listing or variant."""
         load = info.context.load
@@ -52,7 +53,7 @@ class ConditionFilterInput:
     reason: str | None = None
 
 
-@strawberry.field(description="Stored decisions; with status ATTENTION, what waits for a person.")
+@resolver(description="Stored decisions; with status ATTENTION, what waits for a person.")
 async def conditions(
     info: Info, first: First = 25, after: After = None, where: ConditionFilterInput | None = None
 ) -> Connection[ObjectCondition]:

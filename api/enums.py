@@ -20,6 +20,7 @@ from reconcile.core.types import (
     WritePolicy,
     ZeroCause,
 )
+from reconcile.store.imports import ImportState
 
 for _kind, _text in (
     (Operation, "What a channel can be asked to do."),
@@ -51,6 +52,7 @@ for _kind, _text in (
     ),
     (ZeroCause, "Why a wanted quantity is zero."),
     (Scope, "What a token may do; ADMIN includes WRITE, WRITE includes READ."),
+    (ImportState, "Where an import of a catalog file stands."),
     (StatementOutcome, "What became of a stated quantity; OLDER: a newer statement stands."),
 ):
     strawberry.enum(_kind, description=_text)
@@ -72,18 +74,6 @@ class Basis(StrEnum):
 
     ON_HAND = "ON_HAND"
     NET_OF_ORDERS = "NET_OF_ORDERS"
-
-
-@strawberry.enum(description="Where an import of a catalog file stands.")
-class ImportState(StrEnum):
-    """Life of an import."""
-
-    RECEIVING = "RECEIVING"
-    QUEUED = "QUEUED"
-    IMPORTING = "IMPORTING"
-    DONE = "DONE"
-    FAILED = "FAILED"
-    CANCELED = "CANCELED"
 
 
 @strawberry.enum(description="ERROR: the row was not taken. NOTE: it was, with a remark.")

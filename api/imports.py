@@ -9,7 +9,8 @@ from strawberry.scalars import JSON
 from api import edges
 from api.access import MutationPayload, mutation
 from api.context import Context, Info
-from api.enums import ImportState, Severity
+from api.enums import Severity
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Node, Reason
 from api.paging import After, Connection, First, connection, page_request
@@ -19,6 +20,7 @@ from reconcile.core.types import Presence
 from reconcile.store.imports import (
     ImportFilter,
     ImportRow,
+    ImportState,
     imports_by_ids,
     list_imports,
 )
@@ -79,24 +81,24 @@ class Import(Node):
             finished_at=row.finished_at,
         )
 
-    @strawberry.field(description="Listings created, updated, unchanged, skipped; errors; notes.")
+    @resolver(description="Listings created, updated, unchanged, skipped; errors; notes.")
     def counts(self) -> JSON:
         """Numbers by name."""
         return as_json(self.row.counts) or JSON({})
 
-    @strawberry.field
+    @resolver()
     async def channel(
         self, info: Info
     ) -> Annotated["Channel", strawberry.lazy("api.channels")] | None:
         """The channel it is for."""
         return await edges.channel(info.context, self.row.channel_id)
 
-    @strawberry.field(description="The guarded run that replacing led to.")
+    @resolver(description="The guarded run that replacing led to.")
     async def run(self, info: Info) -> Annotated["Run", strawberry.lazy("api.runs")] | None:
         """The run, where there is one."""
         return await edges.run(info.context, self.row.run_id)
 
-    @strawberry.field(description="Its bad rows and remarks, in the order of the file.")
+    @resolver(description="Its bad rows and remarks, in the order of the file.")
     async def problems(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[ImportProblem]:
@@ -136,7 +138,7 @@ class ImportFilterInput:
     state: ImportState | None = None
 
 
-@strawberry.field(description="Imports of catalog files, newest first.")
+@resolver(description="Imports of catalog files, newest first.")
 async def imports(
     info: Info, first: First = 25, after: After = None, where: ImportFilterInput | None = None
 ) -> Connection[Import]:

@@ -41,20 +41,19 @@ class Chosen:
 
 
 def input_field(
-    annotation: object, description: str = "", *, optional: bool = False
+    annotation: Any, description: str = "", *, optional: bool = False
 ) -> StrawberryField:
     """A field of a generated input; an optional one is `UNSET` where the client leaves it out."""
-    if optional:
-        return strawberry.field(
+    made: StrawberryField = (
+        strawberry.field(
             description=description or None,
-            graphql_type=_optional(annotation),
+            graphql_type=annotation | None,
             default=strawberry.UNSET,
         )
-    return strawberry.field(description=description or None, graphql_type=annotation)
-
-
-def _optional(annotation: Any) -> Any:
-    return annotation | None
+        if optional
+        else strawberry.field(description=description or None, graphql_type=annotation)
+    )
+    return made
 
 
 def input_type(

@@ -8,6 +8,7 @@ import strawberry
 from api import edges
 from api.context import Context, Info
 from api.enums import Basis
+from api.fields import resolver
 from api.ids import Kind, encode
 from api.nodes import Node
 from api.paging import After, Connection, First, connection, page_request
@@ -47,7 +48,7 @@ class Item(Node):
             updated_at=row.updated_at,
         )
 
-    @strawberry.field(description="The variants of its SKU, one per channel at most.")
+    @resolver(description="The variants of its SKU, one per channel at most.")
     async def variants(
         self, info: Info
     ) -> list[Annotated["ListingVariant", strawberry.lazy("api.variants")]]:
@@ -70,7 +71,7 @@ class ItemFilterInput:
     sku_prefix: str | None = None
 
 
-@strawberry.field(description="SKUs with their stated quantities.")
+@resolver(description="SKUs with their stated quantities.")
 async def items(
     info: Info, first: First = 25, after: After = None, where: ItemFilterInput | None = None
 ) -> Connection[Item]:
@@ -90,7 +91,7 @@ async def items(
     )
 
 
-@strawberry.field(description="One item, by SKU.")
+@resolver(description="One item, by SKU.")
 async def item(info: Info, sku: str) -> Item | None:
     """The item, or null."""
     row = await info.context.load.item_by_sku.load(sku)

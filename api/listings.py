@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 from api import edges
 from api.context import Context, Info
 from api.faults import UserFaultError
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Condition, Node
 from api.paging import After, Connection, First, connection, page_request
@@ -128,29 +129,29 @@ class Listing(Node):
             updated_at=row.updated_at,
         )
 
-    @strawberry.field
+    @resolver()
     async def channel(
         self, info: Info
     ) -> Annotated["Channel", strawberry.lazy("api.channels")] | None:
         """The channel it is for."""
         return await edges.channel(info.context, self.row.channel_id)
 
-    @strawberry.field(description="Our fields at listing level.")
+    @resolver(description="Our fields at listing level.")
     def fields(self) -> list[ListingField]:
         """Values with their sources."""
         return fields_of(self.row.fields, self.row.sources)
 
-    @strawberry.field(description="What the channel should hold at listing level.")
+    @resolver(description="What the channel should hold at listing level.")
     def content(self) -> JSON:
         """Wanted content by field of the channel."""
         return as_json(self.row.content) or JSON({})
 
-    @strawberry.field(description="Wanted values that are not sent.")
+    @resolver(description="Wanted values that are not sent.")
     def withheld(self) -> list[WithheldValue]:
         """What is held back, and why."""
         return [WithheldValue.from_value(each) for each in self.row.withheld]
 
-    @strawberry.field(description="Its variants; a product without options has one.")
+    @resolver(description="Its variants; a product without options has one.")
     async def variants(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Annotated["ListingVariant", strawberry.lazy("api.variants")]]:
@@ -172,7 +173,7 @@ class Listing(Node):
         found = await info.context.load.summary.load(self.row.id)
         return found or ListingSummary(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
-    @strawberry.field(description="Its variants, counted.")
+    @resolver(description="Its variants, counted.")
     async def counts(self, info: Info) -> VariantCounts:
         """Variants by link, sync status and pause."""
         found = await self._summary(info)
@@ -188,23 +189,23 @@ class Listing(Node):
             paused=found.paused,
         )
 
-    @strawberry.field(description="The worst of its variants' links.")
+    @resolver(description="The worst of its variants' links.")
     async def link_state(self, info: Info) -> LinkState:
         """Broken before ambiguous before unlinked before linked."""
         return _link_state(await self._summary(info))
 
-    @strawberry.field(description="The worst of its variants' sync status.")
+    @resolver(description="The worst of its variants' sync status.")
     async def sync_status(self, info: Info) -> SyncStatus:
         """Out of sync before unknown before in sync."""
         return _sync_status(await self._summary(info))
 
-    @strawberry.field(description="Decisions about the listing as a whole.")
+    @resolver(description="Decisions about the listing as a whole.")
     async def conditions(self, info: Info) -> list[Condition]:
         """Its conditions, one per type."""
         rows = await info.context.load.listing_conditions.load(self.row.id)
         return [Condition.from_row(row) for row in rows]
 
-    @strawberry.field(
+    @resolver(
         description="The explanations of its first variants. Runs the planner for each, so ask for "
         "it on few listings at once."
     )
@@ -257,7 +258,7 @@ class ListingFilterInput:
         )
 
 
-@strawberry.field(description="Listings of all channels, or those a filter chooses.")
+@resolver(description="Listings of all channels, or those a filter chooses.")
 async def listings(
     info: Info, first: First = 25, after: After = None, where: ListingFilterInput | None = None
 ) -> Connection[Listing]:
@@ -277,7 +278,7 @@ async def listings(
     )
 
 
-@strawberry.field(description="One listing: by id, or by channel and SKU (its own or a variant's).")
+@resolver(description="One listing: by id, or by channel and SKU (its own or a variant's).")
 async def listing(
     info: Info,
     id: strawberry.ID | None = None,  # noqa: A002 - its name in GraphQL

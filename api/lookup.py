@@ -8,6 +8,7 @@ from api.actions import Action
 from api.attempts import Attempt
 from api.channels import channel_by_id
 from api.context import Context, Info
+from api.fields import resolver
 from api.ids import Kind, decode
 from api.imports import import_by_id
 from api.items import item_by_id
@@ -20,7 +21,7 @@ from api.variants import variant_by_id
 from reconcile.store.attempts import attempts_by_ids
 
 
-@strawberry.field(description="Any object by its id; null where it is no more.")
+@resolver(description="Any object by its id; null where it is no more.")
 async def node(
     info: Info,
     id: strawberry.ID,  # noqa: A002 - its name in GraphQL

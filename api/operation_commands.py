@@ -1,6 +1,6 @@
 """Mutations of a channel's operations: settings, schedule, mapping template."""
 
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
@@ -188,7 +188,7 @@ class MappingRuleInput:
             else MappingSet(
                 name=given.name,
                 cases=tuple(
-                    Case(field=each.field, equals=each.equals, then=each.then)
+                    Case(field=each.field, equals=each.equals, then=cast("Value", each.then))
                     for each in given.cases
                 ),
                 keep_unmatched=given.keep_unmatched,

@@ -11,6 +11,7 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 from api.faults import UserFaultError
+from api.fields import resolver
 from api.ids import decode_cursor, encode_cursor
 from api.limits import PAGE_DEFAULT, PAGE_MAXIMUM
 
@@ -73,7 +74,7 @@ class Connection(Generic[NodeType]):
     page_info: PageInfo
     count: strawberry.Private[Callable[[], Awaitable[int]] | None] = None
 
-    @strawberry.field(
+    @resolver(
         description="Objects in the whole list, counted only when asked for; null where it is not "
         "counted."
     )

@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 
 from api import edges
 from api.context import Info
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Node
 from api.paging import After, Connection, First, connection, page_request
@@ -74,7 +75,7 @@ class RemoteVariant(Node):
             observed_at=row.observed_at,
         )
 
-    @strawberry.field(description="The variant of ours that is linked to it.")
+    @resolver(description="The variant of ours that is linked to it.")
     async def linked_to(
         self, info: Info
     ) -> Annotated["ListingVariant", strawberry.lazy("api.variants")] | None:
@@ -151,7 +152,7 @@ class RemoteVariantFilterInput:
     sku: str | None = None
 
 
-@strawberry.field(description="What a channel was last seen to hold.")
+@resolver(description="What a channel was last seen to hold.")
 async def remote_variants(
     info: Info, where: RemoteVariantFilterInput, first: First = 25, after: After = None
 ) -> Connection[RemoteVariant]:

@@ -12,6 +12,7 @@ from api.actions import Action
 from api.attempts import Attempt
 from api.context import Context, Info
 from api.enums import Trigger
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Node, Reason
 from api.paging import After, Connection, First, connection, page_request
@@ -118,26 +119,26 @@ class Run(Node):
             finished_at=row.finished_at,
         )
 
-    @strawberry.field
+    @resolver()
     async def channel(
         self, info: Info
     ) -> Annotated["Channel", strawberry.lazy("api.channels")] | None:
         """The channel it is on."""
         return await edges.channel(info.context, self.row.channel_id)
 
-    @strawberry.field(description="How far it is: products fetched, rows planned, and so on.")
+    @resolver(description="How far it is: products fetched, rows planned, and so on.")
     def progress(self) -> JSON:
         """The phase and its numbers."""
         return as_json(self.row.phase) or JSON({})
 
-    @strawberry.field(
+    @resolver(
         description="The report: parents and variants created, updated, linked, skipped, failed."
     )
     def counts(self) -> JSON:
         """Numbers by name."""
         return as_json(self.row.counts) or JSON({})
 
-    @strawberry.field(description="Its actions by kind, state and reason.")
+    @resolver(description="Its actions by kind, state and reason.")
     async def action_counts(self, info: Info) -> list[ActionCount]:
         """The plan in numbers."""
         rows = await info.context.load.action_counts.load(self.row.id)
@@ -151,12 +152,12 @@ class Run(Node):
             for row in rows
         ]
 
-    @strawberry.field(description="Destructive effects and their budgets.")
+    @resolver(description="Destructive effects and their budgets.")
     def guard(self) -> list[GuardVerdict]:
         """What the guard said."""
         return _verdicts(self.row.guard)
 
-    @strawberry.field(description="Why it does not go on; null where it does, or has ended.")
+    @resolver(description="Why it does not go on; null where it does, or has ended.")
     async def waiting_for(self, info: Info) -> RunWait | None:
         """What it waits for."""
         found = await info.context.load.waiting_for.load(self.row.id)
@@ -170,7 +171,7 @@ class Run(Node):
             until=found.until,
         )
 
-    @strawberry.field(description="Its plan, in the order it is meant to run.")
+    @resolver(description="Its plan, in the order it is meant to run.")
     async def actions(
         self,
         info: Info,
@@ -189,7 +190,7 @@ class Run(Node):
             has_next=page.has_next,
         )
 
-    @strawberry.field(description="Its requests that changed something, newest first.")
+    @resolver(description="Its requests that changed something, newest first.")
     async def attempts(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Attempt]:
@@ -219,7 +220,7 @@ class RunFilterInput:
     is_open: bool | None = strawberry.field(default=None, description="Not finished yet.")
 
 
-@strawberry.field(description="Runs, newest first.")
+@resolver(description="Runs, newest first.")
 async def runs(
     info: Info, first: First = 25, after: After = None, where: RunFilterInput | None = None
 ) -> Connection[Run]:
@@ -240,7 +241,7 @@ async def runs(
     )
 
 
-@strawberry.field(description="One run.")
+@resolver(description="One run.")
 async def run(
     info: Info,
     id: strawberry.ID,  # noqa: A002 - its name in GraphQL

@@ -19,6 +19,7 @@ from api.channel_commands import channel_mutations
 from api.channels import Channel, channel, channels
 from api.conditions import conditions
 from api.context import Info
+from api.fields import resolver
 from api.imports import MUTATIONS as IMPORT_MUTATIONS
 from api.imports import Import, imports
 from api.inputs import platform_inputs
@@ -42,13 +43,13 @@ from api.variants import ListingVariant, variant
 from reconcile.contract import Platform as PlatformRecord
 
 
-@strawberry.field(description="The platforms a channel can be connected to.")
+@resolver(description="The platforms a channel can be connected to.")
 def platforms(info: Info) -> list[Platform]:
     """Every platform of the registry."""
     return platforms_of(info.context.deps.platforms)
 
 
-@strawberry.field(description="One platform, by name.")
+@resolver(description="One platform, by name.")
 def platform(info: Info, name: str) -> Platform | None:
     """The platform, or null."""
     record = info.context.deps.platforms.get(name)

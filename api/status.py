@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from api.context import Info
+from api.fields import resolver
 from reconcile.store.workers import list_workers
 
 
@@ -26,7 +27,7 @@ class Status:
     workers: list[Worker]
 
 
-@strawberry.field(description="Whether a worker is there to execute runs.")
+@resolver(description="Whether a worker is there to execute runs.")
 async def status(info: Info) -> Status:
     """The state of the installation."""
     rows = await info.context.reads(list_workers)

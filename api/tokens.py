@@ -6,6 +6,7 @@ import strawberry
 
 from api.access import MutationPayload, mutation, require
 from api.context import Context, Info
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.nodes import Node
 from api.paging import After, Connection, First, connection, page_request
@@ -47,13 +48,13 @@ async def token_by_id(context: Context, number: int) -> Token | None:
     return Token.from_row(found[number]) if number in found else None
 
 
-@strawberry.field(description="The token of this request.")
+@resolver(description="The token of this request.")
 async def viewer(info: Info) -> Token | None:
     """Who asks, and what they may do."""
     return await token_by_id(info.context, info.context.principal.token_id)
 
 
-@strawberry.field(description="Access tokens (scope admin).")
+@resolver(description="Access tokens (scope admin).")
 async def tokens(
     info: Info, first: First = 25, after: After = None, include_revoked: bool = False
 ) -> Connection[Token]:

@@ -10,6 +10,7 @@ from api import edges
 from api.context import Context, Info
 from api.explain import Explanation
 from api.faults import UserFaultError
+from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.listings import ListingField, WithheldValue, fields_of
 from api.nodes import Condition, Node
@@ -40,7 +41,7 @@ class Link:
     message: str | None
     linked_at: datetime | None
 
-    @strawberry.field(description="The linked object; kept when the link is BROKEN.")
+    @resolver(description="The linked object; kept when the link is BROKEN.")
     async def remote(self, info: Info) -> RemoteVariant | None:
         """Their variant as last seen."""
         if self.row.remote_variant_id is None:
@@ -105,36 +106,36 @@ class ListingVariant(Node):
             updated_at=row.updated_at,
         )
 
-    @strawberry.field
+    @resolver()
     async def channel(
         self, info: Info
     ) -> Annotated["Channel", strawberry.lazy("api.channels")] | None:
         """The channel it is for."""
         return await edges.channel(info.context, self.row.channel_id)
 
-    @strawberry.field
+    @resolver()
     async def listing(
         self, info: Info
     ) -> Annotated["Listing", strawberry.lazy("api.listings")] | None:
         """The listing it belongs to."""
         return await edges.listing(info.context, self.row.listing_id)
 
-    @strawberry.field(description="The SKU with its stated quantity, shared by all channels.")
+    @resolver(description="The SKU with its stated quantity, shared by all channels.")
     async def item(self, info: Info) -> Annotated["Item", strawberry.lazy("api.items")] | None:
         """The item of its SKU."""
         return await edges.item(info.context, self.row.sku)
 
-    @strawberry.field(description="Our fields at variant level.")
+    @resolver(description="Our fields at variant level.")
     def fields(self) -> list[ListingField]:
         """Values with their sources."""
         return fields_of(self.row.fields, self.row.sources)
 
-    @strawberry.field(description="Wanted values that are not sent.")
+    @resolver(description="Wanted values that are not sent.")
     def withheld(self) -> list[WithheldValue]:
         """What is held back, and why."""
         return [WithheldValue.from_value(each) for each in self.row.withheld]
 
-    @strawberry.field(description="How it stands to an object of the channel.")
+    @resolver(description="How it stands to an object of the channel.")
     def link(self) -> Link:
         """Its link."""
         row = self.row
@@ -149,7 +150,7 @@ class ListingVariant(Node):
             linked_at=row.linked_at,
         )
 
-    @strawberry.field(description="Prices and quantity, wanted and seen, field by field.")
+    @resolver(description="Prices and quantity, wanted and seen, field by field.")
     async def values(self, info: Info) -> list[FieldState]:
         """Each field that is wanted or seen."""
         remote = None
@@ -167,25 +168,25 @@ class ListingVariant(Node):
             for name in dict.fromkeys([*wanted, *seen])
         ]
 
-    @strawberry.field(description="What it was compared with to find a link.")
+    @resolver(description="What it was compared with to find a link.")
     async def candidates(self, info: Info) -> Candidates | None:
         """Candidates for a link."""
         found = await info.context.load.candidates.load(self.row.id)
         return None if found is None else Candidates.from_row(found)
 
-    @strawberry.field(description="The last decisions about it, one per operation.")
+    @resolver(description="The last decisions about it, one per operation.")
     async def conditions(self, info: Info) -> list[Condition]:
         """Its conditions."""
         rows = await info.context.load.variant_conditions.load(self.row.id)
         return [Condition.from_row(row) for row in rows]
 
-    @strawberry.field(description="Whether something does not happen until a person acts.")
+    @resolver(description="Whether something does not happen until a person acts.")
     async def needs_attention(self, info: Info) -> bool:
         """True with a condition of status ATTENTION."""
         rows = await info.context.load.variant_conditions.load(self.row.id)
         return any(row.status == Standing.ATTENTION for row in rows)
 
-    @strawberry.field(
+    @resolver(
         description="For each operation: inputs, rule, decision, what happens next and when. Runs "
         "the planner, so ask for it on few variants at once."
     )
@@ -200,7 +201,7 @@ async def variant_by_id(context: Context, number: int) -> ListingVariant | None:
     return None if row is None else ListingVariant.from_row(row)
 
 
-@strawberry.field(description="One variant: by id, or by channel and SKU.")
+@resolver(description="One variant: by id, or by channel and SKU.")
 async def variant(
     info: Info,
     id: strawberry.ID | None = None,  # noqa: A002 - its name in GraphQL

@@ -1,8 +1,8 @@
 """The whole promise an adapter makes: Platform, Adapter, writes and their progress, the errors.
 
-A platform is one `Platform` record and one `Adapter` class. What a platform cannot do is absent from
-the record, with the reason; the base class answers `UnsupportedError` for whatever is not overridden,
-and the contract suite checks that the two agree.
+A platform is one `Platform` record and one `Adapter` class. What a platform cannot do is absent
+from the record, with the reason; the base class answers `UnsupportedError` for whatever is not
+overridden, and the contract suite checks that the two agree.
 
 The errors, sorted by what the caller does next::
 
@@ -10,10 +10,10 @@ The errors, sorted by what the caller does next::
     ├── RateLimitedError         wait `retry_after`, then again
     ├── UnavailableError         back off, then again (5xx, time-outs, connections)
     ├── UnauthorizedError        pause the channel: a person must renew the credentials
-    ├── RejectedError            do not repeat before an input changes; carries the platform's reasons
+    ├── RejectedError            do not repeat before an input changes; the platform says why
     ├── GoneError                the object is not there (any more)
     ├── UnsupportedError         the platform cannot do this at all
-    └── UnexpectedResponseError  the answer makes no sense (HTML, cut JSON, missing fields); again later
+    └── UnexpectedResponseError  the answer makes no sense (HTML, cut JSON); again later
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -253,7 +253,7 @@ class ConfirmState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The answer of `confirm` for one action; DONE carries the result as if it had been received."""
+    """The answer of `confirm` for one action; DONE carries the result as if received."""
 
     state: ConfirmState
     evidence: str
@@ -286,11 +286,19 @@ class Adapter:
         """The fuller check for connecting: permissions and what the store can do, too."""
         return await self.check()
 
-    def listings(self, cursor: Mapping[str, Value] | None) -> AsyncIterator[ListingPage]:
-        """All products in a stable order, from the start or from where `cursor` says."""
+    def listings(
+        self, cursor: Mapping[str, Value] | None, *, with_content: bool = True
+    ) -> AsyncIterator[ListingPage]:
+        """All products in a stable order, from the start or from where `cursor` says.
+
+        Without content no more is read than selling needs, in fewer or smaller requests where the
+        platform can; the rows then say so (`RemoteListing.has_content`).
+        """
         raise self._unsupported("listing products")
 
-    async def read(self, refs: Sequence[RemoteRef]) -> Mapping[RemoteRef, ReadResult]:
+    async def read(
+        self, refs: Sequence[RemoteRef], *, with_content: bool = True
+    ) -> Mapping[RemoteRef, ReadResult]:
         """Each object by id: the product it belongs to, or `Gone`; raises on anything else."""
         raise self._unsupported("reading products")
 

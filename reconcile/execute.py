@@ -10,6 +10,7 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import assert_never
 
 import structlog
 from sqlalchemy import RowMapping
@@ -23,6 +24,7 @@ from reconcile.contract import (
     ConfirmState,
     Effect,
     GoneError,
+    Progress,
     RateLimitedError,
     RejectedError,
     Result,
@@ -53,6 +55,31 @@ MOST_TRIES = 12
 """Transient failures after which an action is FAILED until its input changes."""
 MOST_LOOKS_FOR = timedelta(hours=24)
 """How long an unknown outcome is looked for before a person has to."""
+
+
+@dataclass(slots=True)
+class _Portion:
+    """What was handed to the adapter at once, and how far it is."""
+
+    by_key: Mapping[str, RowMapping]
+    observed_at: datetime
+    """When the last request left."""
+    open_keys: set[str] = field(default_factory=set)
+    """Carried by the last request and without a result."""
+    done: set[str] = field(default_factory=set)
+    ended: list[Ended] = field(default_factory=list)
+    """Final results that are not committed yet."""
+    existing: list[RemoteRef] = field(default_factory=list)
+
+    @property
+    def sent(self) -> list[RowMapping]:
+        """Rows of the last request that have no result."""
+        return [row for key, row in self.by_key.items() if key in self.open_keys]
+
+    @property
+    def left(self) -> list[RowMapping]:
+        """Rows without a result, sent or not."""
+        return [row for key, row in self.by_key.items() if key not in self.done]
 
 
 @dataclass(slots=True)
@@ -125,61 +152,57 @@ class Execution:
     # --- sending ------------------------------------------------------------------------
 
     async def _send(self, rows: Sequence[RowMapping], writes: Sequence[Write]) -> None:
-        by_key = {row["key"]: row for row in rows}
-        open_keys: set[str] = set()
-        ended: list[Ended] = []
-        done: set[int] = set()
-        existing: list[RemoteRef] = []
-        observed_at = self.deps.clock()
+        portion = _Portion({row["key"]: row for row in rows}, self.deps.clock())
         try:
             async for event in WRITES[ActionKind(rows[0]["kind"])](self.adapter, writes):
-                match event:
-                    case Sending(keys=keys):
-                        await self._end(ended, observed_at)
-                        ended = []
-                        observed_at = self.deps.clock()
-                        open_keys = set(keys)
-                        self.sending[:] = [by_key[key]["id"] for key in keys]
-                        async with self.fenced() as conn:
-                            await action_rows.mark_sending(conn, self.sending, self.lease.epoch)
-                    case Step():
-                        async with self.fenced() as conn:
-                            await action_rows.add_step(conn, by_key[event.key]["id"], event)
-                    case Result():
-                        open_keys.discard(event.key)
-                        done.add(by_key[event.key]["id"])
-                        if event.existing is not None:
-                            existing.append(event.existing)
-                        if event.outcome in FINAL:
-                            ended.append(Ended(by_key[event.key], event))
-                        else:
-                            await self._unfinished(by_key[event.key], event)
-            await self._end(ended, observed_at)
-            ended = []
-            open_rows = [by_key[key] for key in sorted(open_keys)]
-            if open_rows:
-                # The adapter broke its promise of one result per action; nothing is assumed.
-                await self._become_unknown(open_rows, "NoResult", "The adapter gave no result")
+                await self._take(portion, event)
+            await self._flush(portion)
+            # An adapter that gives no result has broken its promise; nothing is assumed.
+            await self._become_unknown(portion.sent, "NoResult", "The adapter gave no result")
         except AdapterError as error:
-            await self._end(ended, observed_at)
-            sent = [by_key[key] for key in sorted(open_keys)]
-            left = [row for row in rows if row["id"] not in done]
-            await self._failed_request(error, sent, left)
+            await self._flush(portion)
+            await self._failed_request(error, portion.sent, portion.left)
         except LeaseLostError:
             raise
         except Exception:
             # A defect of ours: what may be under way is unknown, the rest waits and does not spin.
             log.exception("adapter failed", channel_id=self.channel.id, kind=rows[0]["kind"])
-            await self._end(ended, observed_at)
-            sent = [by_key[key] for key in sorted(open_keys)]
-            await self._become_unknown(
-                sent, "InternalError", "An internal error; the log holds the details"
-            )
-            done |= {row["id"] for row in sent}
-            await self._retry([row for row in rows if row["id"] not in done], None, "InternalError")
+            await self._flush(portion)
+            unsent = [row for row in portion.left if row["key"] not in portion.open_keys]
+            message = "An internal error; the log holds the details"
+            await self._become_unknown(portion.sent, "InternalError", message)
+            await self._retry(unsent, None, "InternalError", message)
         finally:
             self.sending.clear()
-        await self._adopt(existing)
+        await self._adopt(portion.existing)
+
+    async def _take(self, portion: "_Portion", event: Progress) -> None:
+        match event:
+            case Sending(keys=keys):
+                await self._flush(portion)
+                portion.observed_at = self.deps.clock()
+                portion.open_keys = set(keys)
+                self.sending[:] = [portion.by_key[key]["id"] for key in keys]
+                async with self.fenced() as conn:
+                    await action_rows.mark_sending(conn, self.sending, self.lease.epoch)
+            case Step(key=key):
+                async with self.fenced() as conn:
+                    await action_rows.add_step(conn, portion.by_key[key]["id"], event)
+            case Result(key=key):
+                portion.open_keys.discard(key)
+                portion.done.add(key)
+                if event.existing is not None:
+                    portion.existing.append(event.existing)
+                if event.outcome in FINAL:
+                    portion.ended.append(Ended(portion.by_key[key], event))
+                else:
+                    await self._unfinished(portion.by_key[key], event)
+            case _:
+                assert_never(event)
+
+    async def _flush(self, portion: "_Portion") -> None:
+        ended, portion.ended = portion.ended, []
+        await self._end(ended, portion.observed_at)
 
     async def _end(self, ended: Sequence[Ended], observed_at: datetime) -> None:
         if ended:
@@ -255,7 +278,7 @@ class Execution:
         rows: Sequence[RowMapping],
         after: timedelta | None,
         code: str,
-        message: str = "An internal error; the log holds the details",
+        message: str,
     ) -> None:
         worn_out = [row for row in rows if row["tries"] + 1 >= MOST_TRIES]
         if worn_out:

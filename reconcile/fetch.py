@@ -39,6 +39,8 @@ class Slice:
     execution: Execution
     run_id: int
     until: datetime
+    with_content: bool
+    """False for operations that compare what selling needs only."""
 
     @property
     def is_over(self) -> bool:
@@ -105,7 +107,10 @@ async def fetch_all(part: Slice, phase: dict[str, Any]) -> bool:
     execution = part.execution
     channel = execution.channel
     cursor: Mapping[str, Any] | None = phase.get("cursor")
-    walk = cast("AsyncGenerator[ListingPage]", execution.adapter.listings(cursor))
+    walk = cast(
+        "AsyncGenerator[ListingPage]",
+        execution.adapter.listings(cursor, with_content=part.with_content),
+    )
     async with contextlib.aclosing(walk) as pages:
         async for page in pages:
             phase["cursor"] = dict(page.cursor)
@@ -183,7 +188,7 @@ async def read_refs(part: Slice, refs: Sequence[RemoteRef]) -> None:
     execution = part.execution
     channel = execution.channel
     observed_at = execution.deps.clock()
-    answers = await execution.adapter.read(refs)
+    answers = await execution.adapter.read(refs, with_content=part.with_content)
     seen: dict[str, RemoteListing] = {}
     gone: dict[RemoteRef, Gone] = {}
     for ref, answer in answers.items():

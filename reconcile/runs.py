@@ -33,6 +33,8 @@ from reconcile.wanted import refresh_wanted
 
 log = structlog.get_logger()
 
+CONTENT_OPERATIONS = frozenset({Operation.PUBLISH_LISTINGS, Operation.IMPORT_LISTINGS})
+"""Operations that compare content; the others read and pair what selling needs."""
 MOST_TRIES = 8
 """Passing troubles in a row after which a run ends FAILED; the next one starts afresh."""
 MOST_ROUNDS = 3
@@ -191,8 +193,7 @@ class Run:
                     conn,
                     self.row["id"],
                     self.channel.id,
-                    with_content=self.operation
-                    in (Operation.PUBLISH_LISTINGS, Operation.IMPORT_LISTINGS),
+                    with_content=self.operation in CONTENT_OPERATIONS,
                 )
                 await run_rows.set_counts(conn, self.row["id"], {"listings_candidates": found})
             self.phase["plan_after"] = 0

@@ -62,15 +62,19 @@ def merged(held: Mapping[str, Any], stated: Mapping[str, Value]) -> dict[str, An
     """What holds after a statement."""
     result = dict(held)
     for name, value in stated.items():
-        if name in NAMED and isinstance(value, dict):
-            texts = dict(result.get(name) or {})
-            texts |= value
-            value = {label: text for label, text in texts.items() if text is not None} or None
-        if value is None:
+        after = _joined(result.get(name), value) if name in NAMED else value
+        if after is None:
             result.pop(name, None)
         else:
-            result[name] = value
+            result[name] = after
     return result
+
+
+def _joined(held: Mapping[str, Any] | None, stated: Value) -> Value:
+    if not isinstance(stated, dict):
+        return stated
+    texts = {**(held or {}), **stated}
+    return {label: text for label, text in texts.items() if text is not None} or None
 
 
 def changed_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

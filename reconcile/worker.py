@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import structlog
 from arq.connections import RedisSettings
+from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 from croniter import croniter
 from sqlalchemy import RowMapping, text
@@ -23,7 +24,7 @@ from reconcile.deps import Deps
 from reconcile.execute import LOOK_AFTER, Execution
 from reconcile.fetch import Slice
 from reconcile.imports import advance_import
-from reconcile.runs import Run
+from reconcile.runs import CONTENT_OPERATIONS, Run
 from reconcile.store import actions, leases, run_rows, sweeping
 from reconcile.store.channels import Channel, load_channel, load_operations, open_adapter
 from reconcile.store.imports import due_imports
@@ -99,7 +100,9 @@ async def _work(deps: Deps, lease: Lease) -> bool:
                 )
                 revision = channel.revision
             execution = Execution(deps, lease, channel, adapter, sending)
-            await Run(Slice(execution, row["id"], until), row, operations).advance()
+            with_content = Operation(row["operation"]) in CONTENT_OPERATIONS
+            part = Slice(execution, row["id"], until, with_content)
+            await Run(part, row, operations).advance()
         return True
     finally:
         if adapter is not None:
@@ -256,8 +259,20 @@ def _arq_worker(deps: Deps, redis: RedisSettings, name: str, concurrency: int) -
 
     return Worker(
         functions=[
-            func(drain_job, name="drain", keep_result=0, timeout=longest, max_tries=1),
-            func(import_job, name="advance_import", keep_result=0, timeout=longest, max_tries=1),
+            func(
+                cast("WorkerCoroutine", drain_job),
+                name="drain",
+                keep_result=0,
+                timeout=longest,
+                max_tries=1,
+            ),
+            func(
+                cast("WorkerCoroutine", import_job),
+                name="advance_import",
+                keep_result=0,
+                timeout=longest,
+                max_tries=1,
+            ),
         ],
         redis_settings=redis,
         job_serializer=dump_job,

@@ -4,11 +4,8 @@ Holds ids only, as JSON. Must never make a command fail: Redis being away is not
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import orjson
 import structlog
 from arq.connections import ArqRedis, RedisSettings
 from redis.exceptions import RedisError
@@ -17,21 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.core.types import Side
 from reconcile.store.tables import leases
+from reconcile.worker import dump_job, load_job
 
 _TIMEOUT_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
-
-
-def dump_job(job: Mapping[str, Any]) -> bytes:
-    """JSON of a queued job, instead of the queue's default, which would run code when read."""
-    return orjson.dumps(job)
-
-
-def load_job(raw: bytes) -> dict[str, Any]:
-    """A queued job out of its JSON."""
-    job: dict[str, Any] = orjson.loads(raw)
-    return job
 
 
 def redis_settings(url: str) -> RedisSettings:

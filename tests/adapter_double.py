@@ -90,7 +90,12 @@ class DoubleAdapter(Adapter):
             store.account_id, "Double store", store.currency, frozenset({"read", "write"})
         )
 
-    async def listings(self, cursor: Mapping[str, Value] | None) -> AsyncIterator[ListingPage]:
+    async def listings(
+        self,
+        cursor: Mapping[str, Value] | None,
+        *,
+        with_content: bool = True,  # it costs this store nothing
+    ) -> AsyncIterator[ListingPage]:
         """Ten products a page, in id order."""
         last = int(str(cursor["after"])) if cursor else 0
         while True:
@@ -111,7 +116,9 @@ class DoubleAdapter(Adapter):
             if is_last:
                 return
 
-    async def read(self, refs: Sequence[RemoteRef]) -> Mapping[RemoteRef, ReadResult]:
+    async def read(
+        self, refs: Sequence[RemoteRef], *, with_content: bool = True
+    ) -> Mapping[RemoteRef, ReadResult]:
         """All objects in one request."""
         await self._request(f"read {len(refs)}")
         return {ref: self._read(ref) for ref in refs}

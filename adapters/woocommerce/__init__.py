@@ -67,6 +67,8 @@ PLATFORM = Platform(
         Operation.SYNC_ORDERS: _NO_ORDERS,
     },
     actions={
+        ActionKind.PUBLISH: ActionSupport(batch_size=100),
+        ActionKind.OVERWRITE: ActionSupport(batch_size=100),
         ActionKind.SYNC: ActionSupport(batch_size=100),
         ActionKind.HIDE: ActionSupport(batch_size=100),
         ActionKind.UNHIDE: ActionSupport(batch_size=100),

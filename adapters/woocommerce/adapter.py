@@ -3,9 +3,14 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from adapters.woocommerce import account
+from adapters.woocommerce.bodies import Known
 from adapters.woocommerce.client import Client
+from adapters.woocommerce.confirming import Confirming
 from adapters.woocommerce.delisting import Delisting
 from adapters.woocommerce.mapping import StoreView
+from adapters.woocommerce.overwriting import Overwriting
+from adapters.woocommerce.preparing import Preparing
+from adapters.woocommerce.publishing import Publishing
 from adapters.woocommerce.selling import Selling
 from adapters.woocommerce.settings import ChannelSettings, Credentials
 from adapters.woocommerce.terms import Terms
@@ -13,6 +18,7 @@ from adapters.woocommerce.walk import Reader
 from reconcile.contract import (
     AccountInfo,
     Adapter,
+    Confirmation,
     ListingPage,
     Platform,
     Progress,
@@ -47,6 +53,11 @@ class WooCommerceAdapter(Adapter):
         self._reader = Reader(self._client, self._terms, view)
         self._selling = Selling(self._client, self._reader, settings.batch_size)
         self._delisting = Delisting(self._client, settings.batch_size)
+        known_terms = Known(view.weight_unit, view.dimension_unit, "brands" in features)
+        preparing = Preparing(self._terms, known_terms)
+        self._publishing = Publishing(self._client, self._reader, preparing, settings)
+        self._overwriting = Overwriting(self._client, self._reader, preparing, settings)
+        self._confirming = Confirming(self._client, self._reader, settings)
 
     async def check(self) -> AccountInfo:
         """Identity and currency, in one request."""
@@ -56,13 +67,25 @@ class WooCommerceAdapter(Adapter):
         """Identity, the key's permissions and what the store can do."""
         return await account.connect_check(self._client)
 
-    def listings(self, cursor: Mapping[str, Value] | None) -> AsyncIterator[ListingPage]:
+    def listings(
+        self, cursor: Mapping[str, Value] | None, *, with_content: bool = True
+    ) -> AsyncIterator[ListingPage]:
         """All products in id order."""
-        return self._reader.walk(cursor)
+        return self._reader.walk(cursor, with_content=with_content)
 
-    async def read(self, refs: Sequence[RemoteRef]) -> Mapping[RemoteRef, ReadResult]:
+    async def read(
+        self, refs: Sequence[RemoteRef], *, with_content: bool = True
+    ) -> Mapping[RemoteRef, ReadResult]:
         """Each object by id."""
-        return await self._reader.read(refs)
+        return await self._reader.read(refs, with_content=with_content)
+
+    def publish(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
+        """New products, after a look for ones that exist."""
+        return self._publishing.publish(writes)
+
+    def overwrite(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
+        """Changed content."""
+        return self._overwriting.overwrite(writes)
 
     def sync(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
         """Prices and quantities."""
@@ -79,3 +102,7 @@ class WooCommerceAdapter(Adapter):
     def delist(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
         """Delete for good."""
         return self._delisting.delist(writes)
+
+    async def confirm(self, writes: Sequence[Write]) -> Mapping[str, Confirmation]:
+        """Whether actions with an unknown outcome happened."""
+        return await self._confirming.confirm(writes)

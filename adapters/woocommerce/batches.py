@@ -89,12 +89,16 @@ class Shown:
     gone: Gone | None = None
 
 
-def shown(row: Row, answer: wire.Row, view: mapping.StoreView) -> Shown:
-    """Read an answered row; only what it shows itself is in the (partial) listing."""
+def shown(row: Row, answer: wire.Row, view: mapping.StoreView, *, is_whole: bool = False) -> Shown:
+    """Read an answered row; only what it shows itself is in the (partial) listing.
+
+    `is_whole` has a product without variations come out whole, its content included.
+    """
     try:
         if row.ref.variant is None:
             product = wire.product(dict(answer))
-            listing = mapping.listing(product, (), view, is_partial=True)
+            partial = not is_whole or product.is_variable
+            listing = mapping.listing(product, (), view, is_partial=partial)
             gone = IN_TRASH if product.status == "trash" else None
             found = Shown(product.offer, product.type, listing, gone)
             answered_id = product.id

@@ -3,6 +3,7 @@
 Batch rows are not checked by the store, so every value leaves here in the type the store keeps it.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -170,11 +171,22 @@ def parent_body(write: Write, known: Known) -> dict[str, Json]:
         "status": "draft",
         **listing_body(write.content, known, write.media),
         "attributes": new_attributes(write, texts(write.content, {}, known)),
-        "meta_data": [{"key": MARK, "value": write.listing_id}],
+        "meta_data": [{"key": MARK, "value": mark_of(write)}],
     }
     if write.sku.strip():
         body["sku"] = write.sku.strip()
     return body
+
+
+def mark_of(write: Write) -> str:
+    """What marks a product while it is being made.
+
+    The SKUs are part of it, so that the draft of another installation whose listing ids are the
+    same is never taken for ours.
+    """
+    skus = "\n".join(sorted(variant.sku.strip() for variant in write.variants))
+    digest = hashlib.sha256(f"{write.listing_id}\n{skus}".encode()).hexdigest()
+    return f"{write.listing_id}-{digest[:16]}"
 
 
 def variation_body(

@@ -76,7 +76,7 @@ def _groups(skus: Sequence[str]) -> list[list[str]]:
 
 
 async def half_made(client: Client) -> Mapping[str, wire.Product]:
-    """Drafts of ours by listing id: variable products whose making was cut off.
+    """Drafts of ours by their mark: variable products whose making was cut off.
 
     They have the highest ids, so the last hundred variable drafts are enough.
     """
@@ -84,7 +84,7 @@ async def half_made(client: Client) -> Mapping[str, wire.Product]:
     page = await client.products(params, fields=f"{_FIELDS},meta_data,variations,images")
     found: dict[str, wire.Product] = {}
     for product in page.rows:
-        listing_id = product.meta.get(MARK)
-        if listing_id:
-            found.setdefault(listing_id, product)
+        mark = product.meta.get(MARK)
+        if mark:
+            found.setdefault(mark, product)
     return found

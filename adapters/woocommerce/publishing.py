@@ -11,7 +11,7 @@ from adapters.http import Json
 from adapters.redaction import clean_text
 from adapters.woocommerce import lookup, mapping, wire
 from adapters.woocommerce.batches import MAX_ROWS, refused
-from adapters.woocommerce.bodies import MARK, addresses, parent_body, simple_body
+from adapters.woocommerce.bodies import MARK, addresses, mark_of, parent_body, simple_body
 from adapters.woocommerce.canonical import key
 from adapters.woocommerce.client import Client
 from adapters.woocommerce.preparing import Preparing, is_variable, listed, problem_of
@@ -34,7 +34,7 @@ from reconcile.core.types import RemoteRef, SeenPresence
 _ROUTE = "POST /products/batch"
 _TAKEN = frozenset({"product_invalid_sku", "woocommerce_rest_product_not_created"})
 _PARENTS_AT_ONCE = 10
-"""Variable products under way together: enough to save requests, few enough to finish in a slice."""
+"""Variable products under way together: saves requests and still finishes within a slice."""
 
 
 @dataclass(slots=True)
@@ -63,55 +63,58 @@ class Publishing:
 
     async def publish(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
         """Create products; one result for each write."""
-        ready: list[Write] = []
-        for write in map(listed, writes):
-            problem = problem_of(write)
+        narrowed = [listed(write) for write in writes]
+        problems = {write.key: problem_of(write) for write in narrowed}
+        for write_key, problem in problems.items():
             if problem is not None:
-                yield Result(write.key, Outcome.FAILED, *problem)
-            else:
-                ready.append(write)
+                yield Result(write_key, Outcome.FAILED, *problem)
+        ready = [write for write in narrowed if problems[write.key] is None]
         started: list[Making] = []
         fresh: list[Write] = []
-        for write, result, making in await self._look(ready):
-            if result is not None:
-                yield result
-            elif making is not None:
-                started.append(making)
-            else:
-                fresh.append(write)
+        for write, found in await self._look(ready):
+            match found:
+                case Result():
+                    yield found
+                case Making():
+                    started.append(found)
+                case None:
+                    fresh.append(write)
+        async for progress in self._create(fresh, started):
+            yield progress
+
+    async def _create(
+        self, fresh: Sequence[Write], started: Sequence[Making]
+    ) -> AsyncIterator[Progress]:
         async for progress in self._preparing.terms([*fresh, *(m.write for m in started)]):
             yield progress
         for portion in self._portions([write for write in fresh if not is_variable(write)]):
             async for progress in self._create_simple(portion):
                 yield progress
-        waiting = [write for write in fresh if is_variable(write)]
-        while waiting or started:
-            portion, waiting = waiting[:_PARENTS_AT_ONCE], waiting[_PARENTS_AT_ONCE:]
-            making, started = started[:_PARENTS_AT_ONCE], started[_PARENTS_AT_ONCE:]
-            async for progress in self._create_variable(portion, making):
+        new = [write for write in fresh if is_variable(write)]
+        for at in range(0, max(len(new), len(started)), _PARENTS_AT_ONCE):
+            until = at + _PARENTS_AT_ONCE
+            async for progress in self._create_variable(new[at:until], started[at:until]):
                 yield progress
 
     # --- looking first ----------------------------------------------------------------------
 
-    async def _look(
-        self, writes: Sequence[Write]
-    ) -> list[tuple[Write, Result | None, Making | None]]:
+    async def _look(self, writes: Sequence[Write]) -> list[tuple[Write, Result | Making | None]]:
         """For each write what exists: nothing, a product to link instead, or one half-made."""
         if not writes:
             return []
         matches = await lookup.by_sku(self._client, [sku for w in writes for sku in skus_of(w)])
         variable = any(is_variable(write) and write.step("product") is None for write in writes)
         drafts = await lookup.half_made(self._client) if variable else {}
-        found: list[tuple[Write, Result | None, Making | None]] = []
+        found: list[tuple[Write, Result | Making | None]] = []
         for write in writes:
-            making = begun(write, drafts.get(write.listing_id)) if is_variable(write) else None
+            making = begun(write, drafts.get(mark_of(write))) if is_variable(write) else None
             result = taken(write, matches, making)
             if making is not None and result is None:
                 for variant in write.variants:
                     match = matches.exact.get(key("sku", variant.sku) or "")
                     if match is not None:
                         making.refs.setdefault(variant.id, match.ref)
-            found.append((write, result, making))
+            found.append((write, result or making))
         return found
 
     async def _refusals(
@@ -274,9 +277,9 @@ def taken(write: Write, matches: lookup.Matches, making: Making | None) -> Resul
         other = matches.loose.get(wanted.casefold())
         if found is None and other is not None and other.ref.listing != own:
             message = (
-                f"The store has the SKU {other.sku} ({_where(other)}), which differs from {sku} only "
-                "in upper and lower case; WooCommerce takes both for the same. Make them equal to "
-                "link them"
+                f"The store has the SKU {other.sku} ({_where(other)}), which differs from {sku} "
+                "only in upper and lower case; WooCommerce takes both for the same. Make them "
+                "equal to link them"
             )
             return Result(write.key, Outcome.FAILED, "SkuInOtherCase", message)
     return None

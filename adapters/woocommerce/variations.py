@@ -54,9 +54,9 @@ class Variations:
         for start in range(0, len(missing), self._size):
             portion = missing[start : start + self._size]
             path = f"/products/{making.product_id}/variations"
+            media = {**write.media, **making.media}
             bodies: list[Json] = [
-                variation_body(write, variant, self._preparing.known, making.media | write.media)
-                for variant in portion
+                variation_body(write, variant, self._preparing.known, media) for variant in portion
             ]
             yield Sending((write.key,), f"POST {path}/batch")
             answers = await self._client.batch(path, "create", bodies)

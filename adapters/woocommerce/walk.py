@@ -4,7 +4,7 @@ Paged by id, the only order in which the store repeats and drops nothing. Must n
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.woocommerce import mapping, wire
 from adapters.woocommerce.client import PER_PAGE, Client, Page, ascending, complete
@@ -16,7 +16,7 @@ from reconcile.contract import (
     ReadResult,
     UnexpectedResponseError,
 )
-from reconcile.core.types import RemoteListing, RemoteRef, Value
+from reconcile.core.types import NO_FIELDS, RemoteListing, RemoteRef, Value
 
 IN_TRASH = Gone(
     "InTrash",
@@ -93,13 +93,24 @@ class Reader:
         if unknown:
             await self._terms.ensure(unknown)
 
-    async def walk(self, cursor: Mapping[str, Value] | None) -> AsyncIterator[ListingPage]:
-        """All products in id order; a page of products, then each variable product by itself."""
+    async def walk(
+        self, cursor: Mapping[str, Value] | None, *, with_content: bool = True
+    ) -> AsyncIterator[ListingPage]:
+        """All products in id order; a page of products, then each variable product by itself.
+
+        Without content the category tree is not asked for.
+        """
+        async for page in self._walk(cursor, with_content=with_content):
+            yield page if with_content else replace(page, rows=tuple(map(_bare, page.rows)))
+
+    async def _walk(
+        self, cursor: Mapping[str, Value] | None, *, with_content: bool
+    ) -> AsyncIterator[ListingPage]:
         at = _Cursor.parse(cursor)
         parents: dict[int, wire.Product] = {}
         while at.pending or not at.is_end:
             if at.pending and at.pending[0] not in parents:
-                found = await self._by_ids(at.pending)
+                found = await self._by_ids(at.pending, with_content=with_content)
                 parents = {product.id: product for product in found}
             if at.pending:
                 first, rest = at.pending[0], at.pending[1:]
@@ -109,7 +120,8 @@ class Reader:
             page = await self._client.products({"page": str(at.page)})
             last = ascending(page.ids, at.last_id)
             complete(page, at.page)
-            await self.know_categories(page.rows)
+            if with_content:
+                await self.know_categories(page.rows)
             parents = {product.id: product for product in page.rows if product.is_variable}
             at = _Cursor(at.page + 1, last, tuple(parents), at.page >= page.pages, page.total)
             yield self._product_page(page, at)
@@ -152,24 +164,40 @@ class Reader:
             return [], ()
         return await self._client.variations(product.id)
 
-    async def _by_ids(self, ids: Sequence[int]) -> list[wire.Product]:
+    async def _by_ids(self, ids: Sequence[int], *, with_content: bool = True) -> list[wire.Product]:
         found: list[wire.Product] = []
         for start in range(0, len(ids), PER_PAGE):
             asked = ids[start : start + PER_PAGE]
             page = await self._client.products({"include": ",".join(map(str, asked))})
             found.extend(product for product in page.rows if product.id in asked)
-        await self.know_categories(found)
+        if with_content:
+            await self.know_categories(found)
         return found
 
-    async def read(self, refs: Sequence[RemoteRef]) -> dict[RemoteRef, ReadResult]:
+    async def read(
+        self, refs: Sequence[RemoteRef], *, with_content: bool = True
+    ) -> dict[RemoteRef, ReadResult]:
         """Each object by id; what no list shows is asked for singly before it counts as gone."""
+        results = await self._read(refs, with_content=with_content)
+        if with_content:
+            return results
+        return {
+            ref: result if isinstance(result, Gone) else _bare(result)
+            for ref, result in results.items()
+        }
+
+    async def _read(
+        self, refs: Sequence[RemoteRef], *, with_content: bool
+    ) -> dict[RemoteRef, ReadResult]:
         products: dict[int, wire.Product | Gone] = {}
         ids = sorted({number(ref.listing) for ref in refs})
-        for found in await self._by_ids(ids):
+        for found in await self._by_ids(ids, with_content=with_content):
             products[found.id] = found
         for product_id in ids:
             if product_id not in products:
-                products[product_id] = await self._prove_product(product_id)
+                products[product_id] = await self._prove_product(
+                    product_id, with_content=with_content
+                )
         variations: dict[int, list[wire.Variation]] = {}
         results: dict[RemoteRef, ReadResult] = {}
         for ref in refs:
@@ -196,14 +224,15 @@ class Reader:
             return await self._prove_variation(product.id, number(ref.variant))
         return mapping.listing(product, listed, self.view())
 
-    async def _prove_product(self, product_id: int) -> wire.Product | Gone:
+    async def _prove_product(self, product_id: int, *, with_content: bool) -> wire.Product | Gone:
         try:
             product = await self._client.product(product_id)
         except GoneError:
             return DELETED
         if product.status == "trash":
             return IN_TRASH
-        await self.know_categories([product])
+        if with_content:
+            await self.know_categories([product])
         return product
 
     async def _prove_variation(self, product_id: int, variation_id: int) -> Gone:
@@ -215,6 +244,16 @@ class Reader:
             return Gone("InTrash", "The variation is in the store's trash")
         message = f"variation {variation_id} is there, but the list of its product leaves it out"
         raise UnexpectedResponseError(message)
+
+
+def _bare(row: RemoteListing) -> RemoteListing:
+    """The product without what was not read: its content says nothing."""
+    variants = tuple(
+        replace(variant, content=NO_FIELDS, import_fields=NO_FIELDS) for variant in row.variants
+    )
+    return replace(
+        row, variants=variants, content=NO_FIELDS, import_fields=NO_FIELDS, has_content=False
+    )
 
 
 def number(remote_id: str) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.commands.errors import CommandError, Problem, refuse
 from reconcile.commands.lookups import channel_of, require_operation
-from reconcile.core.actions import ActionKind, GuardKind
+from reconcile.core.actions import LOCAL_ACTIONS, ActionKind, GuardKind
 from reconcile.core.states import RunState
 from reconcile.core.types import Operation, Side
 from reconcile.deps import Deps
@@ -159,37 +159,36 @@ async def _run_of(conn: AsyncConnection, run_id: int) -> RowMapping:
     return row
 
 
-# `revisions` holds what an action was planned from: {"variant": [id, revision], ...} by our table
-# and the mirror's. A row that is gone counts as moved.
+# `revisions` holds what an action was planned from: {variant id: revision, ..., "remote": {variant
+# id: revision of what it is linked to}}. A row that is gone counts as moved.
 _MOVED = """
-   EXISTS (SELECT 1 FROM jsonb_each(a.revisions) p
-           WHERE p.key = 'variant' AND NOT EXISTS (SELECT 1 FROM listing_variants v
-               WHERE v.id = (p.value ->> 0)::bigint AND v.revision = (p.value ->> 1)::bigint))
-OR EXISTS (SELECT 1 FROM jsonb_each(a.revisions) p
-           WHERE p.key = 'listing' AND NOT EXISTS (SELECT 1 FROM listings l
-               WHERE l.id = (p.value ->> 0)::bigint AND l.revision = (p.value ->> 1)::bigint))
-OR EXISTS (SELECT 1 FROM jsonb_each(a.revisions) p
-           WHERE p.key = 'remote' AND NOT EXISTS (SELECT 1 FROM remote_variants r
-               WHERE r.id = (p.value ->> 0)::bigint AND r.revision = (p.value ->> 1)::bigint))
+EXISTS (
+    SELECT 1 FROM jsonb_each_text(a.revisions - 'remote') p
+    LEFT JOIN listing_variants v ON v.id = CAST(p.key AS bigint)
+    LEFT JOIN remote_variants r ON r.id = v.remote_variant_id
+    WHERE v.revision IS DISTINCT FROM CAST(p.value AS bigint)
+       OR r.revision IS DISTINCT FROM CAST(a.revisions -> 'remote' ->> p.key AS bigint))
 """
 _CHOSEN = """
-a.run_id = :run_id AND a.state IN ('PLANNED', 'REFUSED')
+a.run_id = :run_id AND a.state IN ('PLANNED', 'REFUSED') AND NOT a.approved
 AND (CAST(:kinds AS text[]) IS NULL OR a.kind = ANY(:kinds) OR a.guards && CAST(:kinds AS text[]))
 AND (CAST(:action_ids AS bigint[]) IS NULL OR a.id = ANY(:action_ids))
 """
 _DROP_MOVED = f"""
 UPDATE actions a SET state = 'STALE', finished_at = now(), outcome_code = 'Moved',
     outcome_message = 'What this row was planned from has changed since; it is planned again'
-WHERE {_CHOSEN} AND ({_MOVED})
+WHERE {_CHOSEN} AND {_MOVED}
 """  # noqa: S608 - only constants of this module are put in
-_MAKE_DUE = f"""
-UPDATE actions a SET state = 'DUE', due_at = now(), approved = true, outcome_code = NULL,
-    outcome_message = NULL
+# What changes only our own records stays PLANNED: the runtime applies it without sending.
+_RELEASE = f"""
+UPDATE actions a SET state = CASE WHEN a.kind = ANY(:local) THEN 'PLANNED' ELSE 'DUE' END,
+    due_at = now(), approved = true, outcome_code = NULL, outcome_message = NULL
 WHERE {_CHOSEN}
   AND NOT EXISTS (SELECT 1 FROM actions b
       WHERE b.channel_id = a.channel_id AND b.object_id = a.object_id
         AND b.write_group = a.write_group
         AND b.state IN ('DUE', 'SENDING', 'RETRYING', 'UNKNOWN'))
+RETURNING a.kind
 """  # noqa: S608
 _LEFT = f"SELECT count(*) FROM actions a WHERE {_CHOSEN}"  # noqa: S608
 
@@ -219,16 +218,23 @@ async def approve(
         if not (await conn.execute(text(_LEFT), chosen)).scalar_one():
             raise refuse("WRONG_STATE", "No row of this choice waits for approval.", "run_id")
         stale = (await conn.execute(text(_DROP_MOVED), chosen)).rowcount
-        due = (await conn.execute(text(_MAKE_DUE), chosen)).rowcount
+        local = [kind.value for kind in LOCAL_ACTIONS]
+        released = await conn.execute(text(_RELEASE), {**chosen, "local": local})
+        kinds_released = [row.kind for row in released]
+        due = len(kinds_released)
         busy = int((await conn.execute(text(_LEFT), chosen)).scalar_one())
         if due:
             await conn.execute(
                 text("""
 UPDATE runs SET state = 'EXECUTING', finished_at = NULL, result = NULL, approved_by = :by,
-    next_at = now()
+    phase = phase || jsonb_build_object('step', CAST(:step AS text)), next_at = now()
 WHERE id = :run_id
 """),
-                {"run_id": run_id, "by": by},
+                {
+                    "run_id": run_id,
+                    "by": by,
+                    "step": "local" if set(local) & set(kinds_released) else "execute",
+                },
             )
     _log.info("run_approved", run_id=run_id, due=due, stale=stale, busy=busy, by=by)
     await deps.doorbell.ring(channel.id, Side(run["side"]))

@@ -248,6 +248,9 @@ class RemoteListing:
     aspects: Fields = NO_FIELDS
     modified_at: datetime | None = None
     """When the platform says it changed last, UTC."""
+    has_content: bool = True
+    """False where only what selling needs was read: `content` and `import_fields`, here and of the
+    variants, say nothing and stay as they were."""
     is_partial: bool = False
     """True for what a write answered about some variants: only their SYNC values and presence are
     to be believed; listing-level fields and variants not named here stay as they were."""

@@ -1,7 +1,7 @@
 """Recorded actions as the API shows them; the runtime's writes are in `actions`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.core.actions import ActionKind, Change, GuardKind
-from reconcile.store.page import Page, one_of, read_page, read_rows
+from reconcile.store.page import Page, one_of, read_page, read_pages, read_rows
 from reconcile.store.tables import actions, listing_variants
 
 
@@ -93,7 +93,7 @@ def changes_from(stored: Sequence[Any]) -> tuple[Change, ...]:
 
 
 def _action(row: RowMapping) -> ActionRow:
-    values = dict(row)
+    values = {name: row[name] for name in ActionRow.__dataclass_fields__}
     values["kind"] = ActionKind(values["kind"])
     values["variant_ids"] = tuple(values["variant_ids"])
     values["remote_variant"] = values["remote_variant"] or None
@@ -143,6 +143,26 @@ async def list_actions(
     """Actions in plan order."""
     statement = _filtered(select(*_COLUMNS), where)
     return await read_page(conn, statement, actions.c.id, after, limit, _action)
+
+
+async def action_pages(
+    conn: AsyncConnection,
+    run_ids: Sequence[int],
+    where: ActionFilter,
+    after: int | None,
+    limit: int,
+) -> dict[int, Page[ActionRow]]:
+    """One page of the actions of each of many runs; the filter's own run is not looked at."""
+    other = replace(where, run_id=None)
+    return await read_pages(
+        conn,
+        run_ids,
+        lambda parent: _filtered(select(*_COLUMNS), other).where(actions.c.run_id == parent),
+        actions.c.id,
+        after,
+        limit,
+        _action,
+    )
 
 
 async def count_actions(conn: AsyncConnection, where: ActionFilter) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.store.page import Page, one_of, read_page, read_rows
+from reconcile.store.page import Page, one_of, read_page, read_pages, read_rows
 from reconcile.store.tables import attempts
 
 
@@ -42,7 +42,8 @@ class AttemptRow:
 
 
 def _attempt(row: RowMapping) -> AttemptRow:
-    return AttemptRow(**{**row, "action_ids": tuple(row["action_ids"])})
+    values = {name: row[name] for name in AttemptRow.__dataclass_fields__}
+    return AttemptRow(**{**values, "action_ids": tuple(row["action_ids"])})
 
 
 async def list_attempts(
@@ -58,6 +59,22 @@ async def list_attempts(
         statement = statement.where(attempts.c.action_ids.contains([where.action_id]))
     return await read_page(
         conn, statement, attempts.c.id, after, limit, _attempt, newest_first=True
+    )
+
+
+async def attempt_pages(
+    conn: AsyncConnection, run_ids: Sequence[int], after: int | None, limit: int
+) -> dict[int, Page[AttemptRow]]:
+    """One page of the attempts of each of many runs, the newest first."""
+    return await read_pages(
+        conn,
+        run_ids,
+        lambda parent: select(attempts).where(attempts.c.run_id == parent),
+        attempts.c.id,
+        after,
+        limit,
+        _attempt,
+        newest_first=True,
     )
 
 
@@ -83,7 +100,5 @@ ORDER BY a.action_id, t.id DESC
     )
     found: dict[int, list[AttemptRow]] = {}
     for row in result.mappings():
-        values = {name: value for name, value in row.items() if name != "action_id"}
-        attempt = AttemptRow(**{**values, "action_ids": tuple(values["action_ids"])})
-        found.setdefault(row["action_id"], []).append(attempt)
+        found.setdefault(row["action_id"], []).append(_attempt(row))
     return {action_id: tuple(rows) for action_id, rows in found.items()}

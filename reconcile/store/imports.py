@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.core.types import Presence
-from reconcile.store.page import Page, one_of, read_page, read_rows
+from reconcile.store.page import Page, one_of, read_page, read_pages, read_rows
 from reconcile.store.tables import import_problems, imports
 
 
@@ -82,6 +82,10 @@ def _import(row: RowMapping) -> ImportRow:
     return ImportRow(**values)
 
 
+def _problem(row: RowMapping) -> ProblemRow:
+    return ProblemRow(**{name: row[name] for name in ProblemRow.__dataclass_fields__})
+
+
 _COLUMNS = tuple(imports.c[name] for name in ImportRow.__dataclass_fields__)
 
 
@@ -108,8 +112,21 @@ async def list_problems(
 ) -> Page[ProblemRow]:
     """The problems of one import in the order of the file."""
     statement = select(import_problems).where(import_problems.c.import_id == import_id)
-    return await read_page(
-        conn, statement, import_problems.c.id, after, limit, lambda row: ProblemRow(**row)
+    return await read_page(conn, statement, import_problems.c.id, after, limit, _problem)
+
+
+async def problem_pages(
+    conn: AsyncConnection, import_ids: Sequence[int], after: int | None, limit: int
+) -> dict[int, Page[ProblemRow]]:
+    """One page of the problems of each of many imports."""
+    return await read_pages(
+        conn,
+        import_ids,
+        lambda parent: select(import_problems).where(import_problems.c.import_id == parent),
+        import_problems.c.id,
+        after,
+        limit,
+        _problem,
     )
 
 

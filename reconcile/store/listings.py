@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     ColumnElement,
     Select,
     and_,
-    bindparam,
     exists,
     func,
     or_,
@@ -30,7 +27,15 @@ from reconcile.store.listing_rows import (
     sync_status,
     variant_row,
 )
-from reconcile.store.page import Page, escape_like, grouped, one_of, read_page, read_rows
+from reconcile.store.page import (
+    Page,
+    escape_like,
+    grouped,
+    one_of,
+    read_page,
+    read_pages,
+    read_rows,
+)
 from reconcile.store.tables import (
     channels,
     conditions,
@@ -221,21 +226,15 @@ async def variants_pages(
     conn: AsyncConnection, listing_ids: Sequence[int], after: int | None, limit: int
 ) -> dict[int, Page[VariantRow]]:
     """One page of variants for each of many listings, by variant id."""
-    wanted = func.unnest(
-        bindparam("listing_ids", list(listing_ids), ARRAY(BigInteger))
-    ).table_valued("id", name="wanted")
-    inner = (
-        select_variants()
-        .where(listing_variants.c.listing_id == wanted.c.id, listing_variants.c.id > (after or 0))
-        .order_by(listing_variants.c.id)
-        .limit(limit + 1)
-        .lateral("page")
+    return await read_pages(
+        conn,
+        listing_ids,
+        lambda parent: select_variants().where(listing_variants.c.listing_id == parent),
+        listing_variants.c.id,
+        after,
+        limit,
+        variant_row,
     )
-    statement = select(inner).select_from(wanted.join(inner, true())).order_by(inner.c.id)
-    rows = grouped(await read_rows(conn, statement, variant_row), lambda row: row.listing_id)
-    return {
-        listing_id: Page(found[:limit], len(found) > limit) for listing_id, found in rows.items()
-    }
 
 
 async def variants_by_sku(

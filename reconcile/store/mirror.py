@@ -24,8 +24,9 @@ SELECT :channel_id, r.remote_id, r.title, r.presence, r.content, r.import_fields
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(remote_id text, title text, presence text,
      content jsonb, import_fields jsonb, aspects jsonb, modified_at timestamptz)
 ON CONFLICT (channel_id, remote_id) DO UPDATE SET
-    title = excluded.title, presence = excluded.presence, content = excluded.content,
-    import_fields = excluded.import_fields, aspects = excluded.aspects,
+    title = excluded.title, presence = excluded.presence, aspects = excluded.aspects,
+    content = CASE WHEN :has_content THEN excluded.content ELSE m.content END,
+    import_fields = CASE WHEN :has_content THEN excluded.import_fields ELSE m.import_fields END,
     modified_at = excluded.modified_at, observed_at = excluded.observed_at,
     snapshot = coalesce(excluded.snapshot, m.snapshot), absent = false, gone = NULL, gone_at = NULL
 WHERE m.observed_at <= excluded.observed_at
@@ -55,19 +56,25 @@ ON CONFLICT (channel_id, parent, variant) DO UPDATE SET
     unsellable = excluded.unsellable, observed_at = excluded.observed_at,
     absent = false, gone = NULL, {whole}
     revision = m.revision + CASE WHEN m.gone IS NULL AND
-        (m.presence, m.seen, m.content, m.identifiers, m.options, m.unsellable) IS NOT DISTINCT FROM
-        (excluded.presence, excluded.seen, excluded.content, excluded.identifiers,
-         excluded.options, excluded.unsellable) THEN 0 ELSE 1 END
+        (m.presence, m.seen, {compared} m.unsellable) IS NOT DISTINCT FROM
+        (excluded.presence, excluded.seen, {compared_with} excluded.unsellable) THEN 0 ELSE 1 END
 WHERE m.observed_at <= excluded.observed_at
 """
-_WHOLE = (
-    "sku = excluded.sku, content = excluded.content, identifiers = excluded.identifiers, "
-    "link_key = excluded.link_key, options = excluded.options, "
-    "import_fields = excluded.import_fields, "
-    "remote_listing_id = excluded.remote_listing_id,"
+_WHOLE = """
+    sku = excluded.sku, identifiers = excluded.identifiers, link_key = excluded.link_key,
+    options = excluded.options, remote_listing_id = excluded.remote_listing_id,
+    content = CASE WHEN :has_content THEN excluded.content ELSE m.content END,
+    import_fields = CASE WHEN :has_content THEN excluded.import_fields ELSE m.import_fields END,
+"""
+_UPSERT_WHOLE = text(
+    _UPSERT_VARIANTS.format(
+        whole=_WHOLE,
+        compared="m.identifiers, m.options, m.content,",
+        compared_with="excluded.identifiers, excluded.options, "
+        "CASE WHEN :has_content THEN excluded.content ELSE m.content END,",
+    )
 )
-_UPSERT_WHOLE = text(_UPSERT_VARIANTS.format(whole=_WHOLE))
-_UPSERT_PARTIAL = text(_UPSERT_VARIANTS.format(whole=""))
+_UPSERT_PARTIAL = text(_UPSERT_VARIANTS.format(whole="", compared="", compared_with=""))
 
 _MARK_UNNAMED = text("""
 UPDATE remote_variants v SET absent = true, revision = revision + 1
@@ -131,16 +138,19 @@ async def observe(
     `snapshot` is the full run the rows belong to, None for anything that is not a walk.
     """
     rows = list(rows)
-    whole = [row for row in rows if not row.is_partial]
-    partial = [row for row in rows if row.is_partial]
     shared = {"channel_id": channel_id, "observed_at": observed_at}
-    if whole:
+    for has_content in (True, False):
+        whole = [r for r in rows if not r.is_partial and r.has_content is has_content]
+        if not whole:
+            continue
         named = _json([_listing_row(row) for row in whole])
-        await conn.execute(_UPSERT_LISTINGS, {**shared, "rows": named, "snapshot": snapshot})
+        read = {**shared, "has_content": has_content}
+        await conn.execute(_UPSERT_LISTINGS, {**read, "rows": named, "snapshot": snapshot})
         variants = _json([_variant_row(v) for row in whole for v in row.variants])
-        await conn.execute(_UPSERT_WHOLE, {**shared, "rows": variants, "identifier": identifier})
+        await conn.execute(_UPSERT_WHOLE, {**read, "rows": variants, "identifier": identifier})
         parents = [row.id for row in whole]
         await conn.execute(_MARK_UNNAMED, {**shared, "rows": variants, "parents": parents})
+    partial = [row for row in rows if row.is_partial]
     if partial:
         known = _json([_listing_row(row) for row in partial])
         await conn.execute(_KNOW_LISTINGS, {**shared, "rows": known})

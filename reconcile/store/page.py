@@ -4,7 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, any_, literal
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    RowMapping,
+    Select,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Row = TypeVar("Row")
@@ -61,3 +73,39 @@ def grouped(rows: Sequence[Row], key: Callable[[Row], int]) -> dict[int, tuple[R
     for row in rows:
         found.setdefault(key(row), []).append(row)
     return {value: tuple(items) for value, items in found.items()}
+
+
+async def read_pages(
+    conn: AsyncConnection,
+    parents: Sequence[int],
+    children: Callable[[ColumnElement[int]], Select[Any]],
+    key: ColumnElement[int],
+    after: int | None,
+    limit: int,
+    make: Callable[[RowMapping], Row],
+    *,
+    newest_first: bool = False,
+) -> dict[int, Page[Row]]:
+    """One page for each of many parents in one statement; none reads more than its page and one.
+
+    `children` gives the rows of a parent, whose id it gets as a column.
+    """
+    wanted = func.unnest(bindparam("parents", list(parents), ARRAY(BigInteger)))
+    parent = wanted.table_valued("id", name="parent")
+    statement = children(parent.c.id)
+    if after is not None:
+        statement = statement.where(key < after if newest_first else key > after)
+    order = key.desc() if newest_first else key.asc()
+    inner = statement.order_by(order).limit(limit + 1).lateral("page")
+    # Named so that it meets no column of a table.
+    outer = select(parent.c.id.label("parent_of_page"), inner).select_from(
+        parent.join(inner, true())
+    )
+    position = inner.c[str(key.key)]
+    outer = outer.order_by(position.desc() if newest_first else position.asc())
+    found: dict[int, list[Row]] = {}
+    for row in (await conn.execute(outer)).mappings():
+        found.setdefault(row["parent_of_page"], []).append(make(row))
+    return {
+        parent_id: Page(tuple(rows[:limit]), len(rows) > limit) for parent_id, rows in found.items()
+    }

@@ -351,6 +351,7 @@ _VARIANT_RECORD = (
 async def _insert(conn: AsyncConnection, channel_id: int, touched: Sequence[_Listing]) -> None:
     new = {listing.sku: listing for listing in touched if listing.id is None}
     if new:
+        rows = [_listing_json(listing) for listing in new.values()]
         result = await conn.execute(
             text(f"""
 INSERT INTO listings (channel_id, sku, title, fields, sources, option_names)
@@ -388,6 +389,7 @@ RETURNING id, sku
         )
         for row in result:
             missing[row.sku][1].id = row.id
+            missing[row.sku][1].is_changed = False
 
 
 async def _update(conn: AsyncConnection, touched: Sequence[_Listing], origin: Origin) -> None:

@@ -53,9 +53,9 @@ def import_(
     if layout is not None:
         parameters["layout"] = layout
     if replace is not None:
-        parameters["replaceWith"] = replace.value
+        parameters["replace_with"] = replace.value
     if pause_new:
-        parameters["pauseNew"] = "true"
+        parameters["pause_new"] = "true"
     import_id = _sent(session, file, parameters)
     if not wait:
         session.out.answer({"id": import_id})
@@ -77,7 +77,7 @@ def _sent(session: Session, file: Path, parameters: dict[str, str]) -> str:
     with Progress(*columns, console=session.out.notes, transient=True) as bar:
         task = bar.add_task("sending", total=file.stat().st_size)
         answer = session.api.upload(file, parameters, read=lambda n: bar.advance(task, n))
-    return str(answer["import"]["id"])
+    return str(answer["import"])
 
 
 def _conclude(session: Session, finished: Json) -> None:

@@ -3,15 +3,16 @@
 import asyncio
 import signal
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
-from adapters.registry import PLATFORMS
-from adapters.sandbox import Sandbox, serving
 from tallyport.cli.session import Exit, Session, command
 from tallyport.lifeline import end_with_starter
+
+if TYPE_CHECKING:
+    from adapters.sandbox import Sandbox
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,6 +28,8 @@ def sandbox(
     lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False,
 ) -> None:
     """Serve a simulated store on this machine and print its address and keys as JSON."""
+    from adapters.registry import PLATFORMS  # noqa: PLC0415 - loads every platform
+
     found = PLATFORMS.get(platform)
     if found is None or found.sandbox is None:
         with_one = ", ".join(sorted(p.name for p in PLATFORMS.values() if p.sandbox is not None))
@@ -40,7 +43,9 @@ def sandbox(
     asyncio.run(_serve(found.name, found.sandbox(), port))
 
 
-async def _serve(name: str, simulator: Sandbox, port: int) -> None:
+async def _serve(name: str, simulator: "Sandbox", port: int) -> None:
+    from adapters.sandbox import serving  # noqa: PLC0415 - loads an HTTP server
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,24 +6,29 @@ with a token; with `--url` through the API.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from reconcile.commands import tokens
-from reconcile.commands.errors import CommandError
-from reconcile.commands.tokens import Scope
-from reconcile.deps import Deps
-from tallyport.bootstrap import every_token
 from tallyport.cli.session import Session, command
 from tallyport.client import Json, Refusal, RefusedError
-from tallyport.services import open_services
-from tallyport.wiring import open_deps
+
+if TYPE_CHECKING:
+    from reconcile.deps import Deps
 
 _BY = "command line"
 _FIELDS = "id name hint scopes createdAt lastUsedAt revokedAt"
 
 Answer = TypeVar("Answer")
+
+
+class ScopeName(StrEnum):
+    """What a token may do; the runtime's own enum would load all of it for every command."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,25 +43,29 @@ def create(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the token is for.")],
     scope: Annotated[
-        list[Scope] | None, typer.Option("--scope", help="What it may do; may be repeated.")
+        list[ScopeName] | None,
+        typer.Option("--scope", help="What it may do; may be repeated. Default: read."),
     ] = None,
 ) -> None:
     """Create a token and print it; it is shown only now."""
-    scopes = list(scope or [Scope.READ])
+    scopes: list[str] = [each.value for each in scope or [ScopeName.READ]]
     if session.names_an_api:
         payload = session.api.mutate(
             f"mutation ($input: TokenCreateInput!) {{ tokenCreate(input: $input)"
             f" {{ token {{ {_FIELDS} }} secret userErrors {{ code message path }} }} }}",
-            {"input": {"name": name, "scopes": [each.name for each in scopes]}},
+            {"input": {"name": name, "scopes": [each.upper() for each in scopes]}},
         )
         secret = payload["secret"]
     else:
 
-        async def make(deps: Deps) -> str:
-            return (await tokens.create(deps, name, scopes, by=_BY)).secret
+        async def make(deps: "Deps") -> str:
+            from reconcile.commands import tokens  # noqa: PLC0415 - loads the whole runtime
+
+            chosen = [tokens.Scope(each) for each in scopes]
+            return (await tokens.create(deps, name, chosen, by=_BY)).secret
 
         secret = _direct(session, make)
-    session.out.answer({"name": name, "token": secret, "scopes": [each.value for each in scopes]})
+    session.out.answer({"name": name, "token": secret, "scopes": scopes})
     session.out.say(secret)
     session.out.note("Keep it: it is shown only now.")
 
@@ -100,11 +109,11 @@ def list_(
 def revoke(
     session: Session,
     *,
-    token: Annotated[str, typer.Argument(metavar="ID_OR_NAME", help="As `token list` shows it.")],
+    chosen: Annotated[str, typer.Argument(metavar="ID_OR_NAME", help="As `token list` shows it.")],
 ) -> None:
     """Revoke a token; it opens nothing any more."""
     if session.names_an_api:
-        token_id = _chosen(session, _remote_tokens(session), token)["id"]
+        token_id = _chosen(session, _remote_tokens(session), chosen)["id"]
         session.api.mutate(
             "mutation ($input: TokenRevokeInput!) { tokenRevoke(input: $input)"
             " { token { id } userErrors { code message path } } }",
@@ -112,13 +121,15 @@ def revoke(
         )
     else:
 
-        async def end(deps: Deps) -> None:
+        async def end(deps: "Deps") -> None:
+            from reconcile.commands import tokens  # noqa: PLC0415 - same
+
             rows = await _listed(deps, everything=False)
-            await tokens.revoke(deps, int(_chosen(session, rows, token)["id"]), by=_BY)
+            await tokens.revoke(deps, int(_chosen(session, rows, chosen)["id"]), by=_BY)
 
         _direct(session, end)
-    session.out.answer({"revoked": token})
-    session.out.say(f"{token} is revoked.")
+    session.out.answer({"revoked": chosen})
+    session.out.say(f"{chosen} is revoked.")
 
 
 def _remote_tokens(session: Session) -> Sequence[Mapping[str, Json]]:
@@ -140,7 +151,9 @@ def _chosen(
     return found[0]
 
 
-async def _listed(deps: Deps, *, everything: bool) -> list[Mapping[str, Json]]:
+async def _listed(deps: "Deps", *, everything: bool) -> list[Mapping[str, Json]]:
+    from tallyport.bootstrap import every_token  # noqa: PLC0415 - same
+
     return [
         {
             "id": str(row.id),
@@ -159,9 +172,12 @@ def _moment(value: object) -> str | None:
     return None if value is None else str(value)[:19]
 
 
-def _direct(session: Session, work: Callable[[Deps], Awaitable[Answer]]) -> Answer:
+def _direct(session: Session, work: "Callable[[Deps], Awaitable[Answer]]") -> Answer:
     """Do the work on this machine's database, which is brought up to date first."""
-    from tallyport.migrate import upgrade  # noqa: PLC0415 - loads the migrations
+    from reconcile.commands.errors import CommandError  # noqa: PLC0415 - same
+    from tallyport.migrate import upgrade  # noqa: PLC0415 - same
+    from tallyport.services import open_services  # noqa: PLC0415 - same
+    from tallyport.wiring import open_deps  # noqa: PLC0415 - same
 
     async def run() -> Answer:
         async with open_deps(session.settings, services) as deps:

@@ -76,7 +76,7 @@ class Shop:
     def import_catalog(self, path: Path) -> Json:
         """Send a catalog file and wait until it is imported."""
         sent = self._api.upload(path, {"channel": self._id, "name": path.name})
-        return follow_import(self._api, sent["import"]["id"])
+        return follow_import(self._api, str(sent["import"]))
 
     def run(self, operation: str, *, full: bool = False, plan: bool = False) -> FinishedRun:
         """Run an operation and wait for its end."""

@@ -34,9 +34,8 @@ from reconcile.core.types import (
 )
 from reconcile.core.world import World
 
-pytestmark = []
 thorough = settings(
-    max_examples=max(100, settings.default.max_examples if settings.default else 100),
+    max_examples=min(1000, max(100, settings().max_examples)),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

@@ -43,7 +43,8 @@ LISTING_OPERATIONS = (
     Operation.IMPORT_LISTINGS,
 )
 
-keys = st.sampled_from(("A", "B", "C", None))
+rarely = st.integers(0, 9).map(lambda number: number == 7)
+keys = st.sampled_from(("A", "B", "C", "D", "E", None))
 quantities = st.sampled_from((0, 0, 3, 10))
 prices = st.sampled_from(("0", "4", "10", "12.5"))
 sync_fields = st.fixed_dictionaries(
@@ -54,22 +55,26 @@ listing_content = st.fixed_dictionaries(
 )
 variant_content = st.fixed_dictionaries({}, optional={"mpn": st.sampled_from(("1", "2"))})
 import_fields = st.fixed_dictionaries({}, optional={"title": st.sampled_from(("T", "U"))})
-withheld = st.lists(
-    st.builds(
-        Withheld,
-        st.sampled_from((PRICE, "title")),
-        st.sampled_from(("NoValue", "CurrencyMismatch", "Invalid", "Hidden", "NotMapped")),
-        st.just("the reason in words"),
-    ),
-    max_size=1,
-).map(tuple)
-rarely = st.sampled_from((False, False, False, True))
+withheld = rarely.flatmap(
+    lambda is_withheld: st.lists(
+        st.builds(
+            Withheld,
+            st.sampled_from((PRICE, "title")),
+            st.sampled_from(("NoValue", "CurrencyMismatch", "Invalid", "Hidden", "NotMapped")),
+            st.just("the reason in words"),
+        ),
+        min_size=int(is_withheld),
+        max_size=int(is_withheld),
+    ).map(tuple)
+)
 busy_states = st.sampled_from(("DUE", "SENDING", "RETRYING", "UNKNOWN"))
-busy = st.one_of(
-    *[st.just({})] * 4,
-    st.dictionaries(
-        st.sampled_from(("content", "stock", "price", "link")), busy_states, max_size=1
-    ),
+busy = rarely.flatmap(
+    lambda is_busy: st.dictionaries(
+        st.sampled_from(("content", "stock", "price", "link")),
+        busy_states,
+        min_size=int(is_busy),
+        max_size=int(is_busy),
+    )
 )
 
 
@@ -86,9 +91,7 @@ def remote_listings(draw: st.DrawFn, number: int) -> RemoteListing:
                 ref=RemoteRef(product_id, f"{product_id}v{position}" if count else None),
                 sku=key,
                 presence=draw(
-                    st.sampled_from(
-                        (SeenPresence.LISTED, SeenPresence.LISTED, *tuple(SeenPresence))
-                    )
+                    st.sampled_from((*[SeenPresence.LISTED] * 4, *tuple(SeenPresence)))
                 ),
                 seen=draw(sync_fields),
                 content=draw(variant_content),
@@ -96,7 +99,7 @@ def remote_listings(draw: st.DrawFn, number: int) -> RemoteListing:
                 options=(("Size", str(position)),) if count else (),
                 unsellable=draw(st.booleans()),
                 absent=draw(rarely),
-                gone=draw(st.sampled_from((None, None, None, None, "Deleted", "InTrash"))),
+                gone=draw(st.sampled_from(("Deleted", "InTrash"))) if draw(rarely) else None,
                 import_fields=draw(import_fields),
             )
         )
@@ -111,15 +114,15 @@ def remote_listings(draw: st.DrawFn, number: int) -> RemoteListing:
 
 
 @st.composite
-def variants(draw: st.DrawFn, variant_id: str) -> Variant:
+def variants(draw: st.DrawFn, variant_id: str, link: LinkState) -> Variant:
     """One of our variants, not paired with anything."""
     return Variant(
         id=variant_id,
         sku=f"SKU-{variant_id}",
-        presence=draw(st.sampled_from((Presence.LISTED, *tuple(Presence)))),
+        presence=draw(st.sampled_from((*[Presence.LISTED] * 3, *tuple(Presence)))),
         asserted=draw(st.booleans()),
         paused=draw(rarely),
-        link=draw(st.sampled_from((LinkState.LINKED, LinkState.LINKED, *tuple(LinkState)))),
+        link=link,
         link_hold=draw(rarely),
         link_key=draw(keys),
         kept=draw(st.sampled_from((None, None, {}, {QUANTITY: 3}))),
@@ -138,18 +141,23 @@ def variants(draw: st.DrawFn, variant_id: str) -> Variant:
 def worlds(draw: st.DrawFn) -> World:
     """A whole channel: up to three listings of ours, up to three products of theirs, links."""
     mirror = tuple(draw(remote_listings(number)) for number in range(draw(st.integers(0, 3))))
+    states = st.sampled_from((*[LinkState.LINKED] * 5, *[LinkState.UNLINKED] * 2, *LinkState))
     free = [row.ref for product in mirror for row in product.variants]
-    free.append(RemoteRef("never-seen"))
-    anything = tuple(free)
+    anything = (*free, RemoteRef("never-seen"))
+    if draw(rarely):
+        free.append(RemoteRef("never-seen"))
     links: dict[str, RemoteRef] = {}
     listings = []
-    for number in range(draw(st.integers(0, 3))):
+    for number in range(draw(st.integers(1, 3))):
         ours = []
-        for position in range(draw(st.integers(0, 3))):
-            variant = draw(variants(f"{number}{position}"))
+        # The variants of a listing are mostly of one kind, as after a publish or an import.
+        usual = draw(states)
+        for position in range(0 if draw(rarely) else draw(st.integers(1, 3))):
+            link = draw(states) if draw(rarely) else usual
+            variant = draw(variants(f"{number}{position}", link))
             match variant.link:
                 case LinkState.LINKED if free:
-                    links[variant.id] = free.pop(draw(st.integers(0, len(free) - 1)))
+                    links[variant.id] = free.pop(draw(st.integers(0, len(free) - 1)) if draw(rarely) else 0)
                 case LinkState.LINKED:
                     variant = replace(variant, link=LinkState.UNLINKED)
                 case LinkState.BROKEN:
@@ -184,8 +192,12 @@ def contexts(
     draw: st.DrawFn, operations: tuple[Operation, ...] = LISTING_OPERATIONS
 ) -> PlanContext:
     """Any operation on any platform under any policy."""
-    able = st.one_of(
-        st.just(frozenset(REMOTE_ACTIONS)), st.frozensets(st.sampled_from(REMOTE_ACTIONS))
+    able = st.sampled_from((0, 0, 1)).flatmap(
+        lambda limited: (
+            st.frozensets(st.sampled_from(REMOTE_ACTIONS))
+            if limited
+            else st.just(frozenset(REMOTE_ACTIONS))
+        )
     )
     hiding = st.builds(
         PresenceRule,
@@ -196,9 +208,9 @@ def contexts(
     return PlanContext(
         channel_id="1",
         operation=draw(st.sampled_from(operations)),
-        policy=draw(st.sampled_from((WritePolicy.FULL, *tuple(WritePolicy)))),
+        policy=draw(st.sampled_from((*[WritePolicy.FULL] * 4, *tuple(WritePolicy)))),
         supported=draw(able),
-        unsupported=draw(st.sampled_from(({}, {ActionKind.HIDE: "it has no hidden products"}))),
+        unsupported=draw(st.just({ActionKind.HIDE: "it has no hidden products"})),
         write_groups=draw(st.sampled_from(WRITE_GROUPS)),
         price_fields=frozenset({PRICE}),
         quantity_fields=frozenset({QUANTITY}),
@@ -216,10 +228,10 @@ def contexts(
             )
         ),
         is_full=draw(st.booleans()),
-        mirror_complete=draw(st.sampled_from((True, True, False))),
+        mirror_complete=draw(st.sampled_from((True, True, True, False))),
         import_mode=draw(st.sampled_from(tuple(ImportMode))),
         overwrite_enabled=draw(st.booleans()),
-        publish_missing=draw(st.sampled_from((True, True, False))),
+        publish_missing=draw(st.sampled_from((True, True, True, False))),
         scheduled=draw(st.booleans()),
     )
 
