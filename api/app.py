@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.context import BudgetReader, no_budget
 from api.graphql_route import graphql_route
 from api.http import Endpoint, HttpFaultError, SecurityHeaders, answer, fault, guarded
 from api.limits import Limits
@@ -31,13 +32,18 @@ def build_app(
     *,
     limits: Limits | None = None,
     queue: Check | None = None,
+    budget: BudgetReader = no_budget,
 ) -> Starlette:
-    """The application over these parts; `queue` says whether the queue answers, for /health."""
+    """The application over these parts.
+
+    `queue` says whether the queue answers, for /health; `budget` reads the request budget of a
+    channel, for `Channel.budget`. Both live beside the queue, which the API itself does not know.
+    """
     limits = limits or Limits()
     schema = build_schema(deps.platforms if platforms is None else platforms, limits)
     return Starlette(
         routes=[
-            Route("/graphql", graphql_route(deps, schema, limits), methods=["POST"]),
+            Route("/graphql", graphql_route(deps, schema, limits, budget), methods=["POST"]),
             Route("/imports", imports_route(deps, limits), methods=["POST"]),
             Route("/health", _health(deps, queue), methods=["GET"]),
         ],

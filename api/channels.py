@@ -25,11 +25,14 @@ from reconcile.store.channels import (
     channel_by_name,
     list_channels,
 )
-from reconcile.store.runs import WaitingFor
 from reconcile.store.templates import effective_template
 
 if TYPE_CHECKING:
     from api.runs import Run
+
+
+RATE_CODES = ("RateLimited", "BudgetExhausted")
+"""Error codes of runs that wait for the account's rate limit."""
 
 
 @strawberry.type(description="When an operation runs by itself.")
@@ -135,14 +138,10 @@ class ChannelBudget:
 
     is_waiting: bool
     goes_on_at: datetime | None
+    available: float | None = strawberry.field(
+        description="Requests or points left, as the platform counts; null: it has not said."
+    )
     message: str
-
-
-def _budget(waits: list[WaitingFor]) -> ChannelBudget:
-    for wait in waits:
-        if "RateLimit" in wait.code or "Budget" in wait.code:
-            return ChannelBudget(is_waiting=True, goes_on_at=wait.until, message=wait.message)
-    return ChannelBudget(is_waiting=False, goes_on_at=None, message="Nothing waits for it.")
 
 
 @strawberry.type(description="One connected account on a platform.")
@@ -250,9 +249,29 @@ class Channel(Node):
     @resolver(description="Whether something waits for the account's rate limit.")
     async def budget(self, info: Info) -> ChannelBudget:
         """The state of the request budget."""
+        state = await info.context.budget(self.row.id)
+        until = state.blocked_until
+        if until is not None and until > info.context.deps.clock():
+            message = f"The platform's rate limit is used up; it goes on at {until:%H:%M:%S} UTC."
+            return ChannelBudget(
+                is_waiting=True, goes_on_at=until, available=state.available, message=message
+            )
         runs = await info.context.load.recent_runs.load(self.row.id)
-        waits = await info.context.load.waiting_for.load_many([run.id for run in runs])
-        return _budget([wait for wait in waits if wait is not None])
+        limited = [run.id for run in runs if run.error_code in RATE_CODES]
+        for wait in await info.context.load.waiting_for.load_many(limited):
+            if wait is not None and wait.until is not None:
+                return ChannelBudget(
+                    is_waiting=True,
+                    goes_on_at=wait.until,
+                    available=state.available,
+                    message=wait.message,
+                )
+        return ChannelBudget(
+            is_waiting=False,
+            goes_on_at=None,
+            available=state.available,
+            message="Nothing waits for it.",
+        )
 
     @resolver(description="The last five runs, newest first; `runs(where:)` has them all.")
     async def recent_runs(self, info: Info) -> list[Annotated["Run", strawberry.lazy("api.runs")]]:

@@ -7,7 +7,8 @@ holds a connection while a command waits for another one.
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import strawberry
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -189,11 +190,43 @@ class Loaders:
         return [pages[key] for key in keys]
 
 
+class BudgetState(Protocol):
+    """What is known of an account's request budget."""
+
+    @property
+    def blocked_until(self) -> datetime | None:
+        """Nothing leaves before."""
+        ...
+
+    @property
+    def available(self) -> float | None:
+        """Requests or points left; None where the platform has not said."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownBudget:
+    """The budget of an account where nobody keeps one."""
+
+    blocked_until: datetime | None = None
+    available: float | None = None
+
+
+BudgetReader: TypeAlias = Callable[[int], Awaitable[BudgetState]]
+"""Channel id → its budget; it is kept beside the queue, not in the database."""
+
+
+async def no_budget(_channel_id: int) -> BudgetState:
+    """The reader where nobody keeps budgets."""
+    return UnknownBudget()
+
+
 class Context:
     """One request."""
 
-    def __init__(self, deps: Deps, principal: Principal) -> None:
+    def __init__(self, deps: Deps, principal: Principal, budget: BudgetReader = no_budget) -> None:
         self.deps = deps
+        self.budget = budget
         self.principal = principal
         self.reads = Reads(deps)
         self.load = Loaders(deps, self.reads)

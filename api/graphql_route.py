@@ -10,7 +10,7 @@ from strawberry import Schema
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.graphql import OperationType
 
-from api.context import Context
+from api.context import BudgetReader, Context, no_budget
 from api.http import Endpoint, HttpFaultError, answer, guarded, json_object, principal_of, read_body
 from api.limits import Limits
 from reconcile.deps import Deps
@@ -19,7 +19,9 @@ _NUL = re.compile(rb"\\u(?:0000|\{0+\})")
 """The one character that PostgreSQL cannot store, in JSON or in the GraphQL inside it."""
 
 
-def graphql_route(deps: Deps, schema: Schema, limits: Limits) -> Endpoint:
+def graphql_route(
+    deps: Deps, schema: Schema, limits: Limits, budget: BudgetReader = no_budget
+) -> Endpoint:
     """The endpoint that executes operations of the schema."""
 
     @guarded
@@ -31,7 +33,7 @@ def graphql_route(deps: Deps, schema: Schema, limits: Limits) -> Endpoint:
                 query,
                 variable_values=variables,
                 operation_name=name,
-                context_value=Context(deps, principal),
+                context_value=Context(deps, principal, budget),
                 allowed_operation_types=(OperationType.QUERY, OperationType.MUTATION),
             )
         except CannotGetOperationTypeError:

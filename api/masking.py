@@ -32,12 +32,14 @@ _WORD = re.compile(r"[A-Z][A-Z_]{1,30}")
 """Values that look like those of an enum and help in "did you mean"."""
 _QUOTED = re.compile(
     r"(?<=got invalid value ).*?(?=; )"  # of a variable, with everything in it
-    r"|(?<=found )(?:Block)?String \".*\""  # in a syntax error
+    r"|(?<=found )(?:BlockString|String|Int|Float) .*"  # in a syntax error
+    r"|(?<=found )Name ['\"](?=[^'\"]*\d|[^'\"]{24,})[^'\"]*['\"]"
     r"|'[^']{60,}'|\"[^\"]{60,}\"",  # long values come shortened, so they are not recognized
     re.DOTALL,
 )
 _SHORTEST = 4
 _OURS = "INTERNAL"
+_FRAMES = 8
 
 
 def is_ours(error: GraphQLError) -> bool:
@@ -135,11 +137,12 @@ def log_fault(number: str, cause: BaseException, values: Iterable[str], **where:
     # A database error quotes statement and parameters; the driver's own words are enough.
     words = str(getattr(cause, "orig", None) or cause).splitlines()
     frames = traceback.extract_tb(cause.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     _log.error(
         "request.failed",
         error_id=number,
         kind=f"{type(cause).__module__}.{type(cause).__qualname__}",
         message=_scrub(words[0] if words else "", values),
-        at=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
+        at=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in ours[-_FRAMES:]],
         **where,
     )

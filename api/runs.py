@@ -51,26 +51,63 @@ class GuardVerdict:
     """How many objects a destructive effect would touch, and whether that was let through."""
 
     kind: GuardKind
-    count: int | None
-    limit: int | None
-    is_over: bool
-    message: str | None
+    is_allowed: bool
+    planned: int = strawberry.field(description="Objects in this run.")
+    executed: int = strawberry.field(description="Objects on the channel in the last 24 hours.")
+    limit: int
+    message: str
 
 
 def _verdicts(guard: Mapping[str, Any]) -> list[GuardVerdict]:
-    verdicts: list[GuardVerdict] = []
-    for name, value in guard.items():
-        if name in GuardKind.__members__ and isinstance(value, Mapping):
-            verdicts.append(
-                GuardVerdict(
-                    kind=GuardKind(name),
-                    count=value.get("count"),
-                    limit=value.get("limit"),
-                    is_over=bool(value.get("is_over") or value.get("over")),
-                    message=value.get("message"),
-                )
-            )
-    return verdicts
+    """The guard's verdicts (JSON from the store, hence `Any`)."""
+    return [
+        GuardVerdict(
+            kind=GuardKind(kind),
+            is_allowed=verdict["allowed"],
+            planned=verdict["planned"],
+            executed=verdict["executed"],
+            limit=verdict["limit"],
+            message=verdict["message"],
+        )
+        for kind, verdict in guard.items()
+    ]
+
+
+@strawberry.type(description="What became of the parents, or of the variants, of a run.")
+class ObjectCounts:
+    """Feature A7."""
+
+    created: int
+    updated: int
+    linked: int
+    unlinked: int
+    delisted: int
+    skipped: int
+    failed: int
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, int]) -> "ObjectCounts":
+        """The counts as the runtime stores them; what did not occur is zero."""
+        names = ("created", "updated", "linked", "unlinked", "delisted", "skipped", "failed")
+        return cls(**{name: counts.get(name, 0) for name in names})
+
+
+@strawberry.type(description="Why rows were skipped, refused or failed, and how many.")
+class RunReason:
+    """A reason code with its number of rows."""
+
+    code: str
+    count: int
+
+
+@strawberry.type(description="What a run did, in numbers.")
+class RunReport:
+    """Parents and variants, with the reasons of what did not happen."""
+
+    parents: ObjectCounts
+    variants: ObjectCounts
+    reasons: list[RunReason]
+    attention: int = strawberry.field(description="Objects that wait for a person.")
 
 
 @strawberry.type(description="One execution of an operation of a channel.")
@@ -131,9 +168,21 @@ class Run(Node):
         """The phase and its numbers."""
         return as_json(self.row.phase) or JSON({})
 
-    @resolver(
-        description="The report: parents and variants created, updated, linked, skipped, failed."
-    )
+    @resolver(description="Parents and variants created, updated, linked, skipped, failed.")
+    def report(self) -> RunReport:
+        """What it did so far, with reasons."""
+        counts = self.row.counts
+        return RunReport(
+            parents=ObjectCounts.from_json(counts.get("parents", {})),
+            variants=ObjectCounts.from_json(counts.get("variants", {})),
+            reasons=[
+                RunReason(code=code, count=count)
+                for code, count in counts.get("reasons", {}).items()
+            ],
+            attention=counts.get("attention", 0),
+        )
+
+    @resolver(description="Every number it counted, by name.")
     def counts(self) -> JSON:
         """Numbers by name."""
         return as_json(self.row.counts) or JSON({})

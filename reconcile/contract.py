@@ -427,7 +427,7 @@ class Transport(Protocol):
 
     @property
     def http(self) -> Any:
-        """The `httpx.AsyncClient` to use for this channel (typed Any: contract stays free of httpx)."""
+        """The `httpx.AsyncClient` to use; typed Any, as the contract stays free of httpx."""
         ...
 
     def now(self) -> datetime:

@@ -87,16 +87,16 @@ def _difference(before: AccountInfo, now: AccountInfo) -> tuple[str, str] | None
             "OtherAccount",
             (
                 f"The address and keys now lead to another store ({now.name}) than the one this "
-                "channel was connected to. Nothing is read or written; connect that store as a channel "
-                "of its own, or point this one back"
+                "channel was connected to. Nothing is read or written; connect that store as a "
+                "channel of its own, or point this one back"
             ),
         )
     if now.currency != before.currency:
         return (
             "CurrencyChanged",
             (
-                f"The store's currency changed from {before.currency} to {now.currency}. Nothing is "
-                "converted; change it back, or connect the store as a new channel"
+                f"The store's currency changed from {before.currency} to {now.currency}. Nothing "
+                "is converted; change it back, or connect the store as a new channel"
             ),
         )
     return None

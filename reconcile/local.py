@@ -21,15 +21,16 @@ LOCAL_ORDER = (ActionKind.BREAK_LINK, ActionKind.LINK, ActionKind.IMPORT)
 
 
 async def planned_rows(
-    conn: AsyncConnection, run_id: int, kind: ActionKind, limit: int
+    conn: AsyncConnection, run_id: int, kind: ActionKind, limit: int, *, only_approved: bool
 ) -> Sequence[RowMapping]:
-    """Planned rows of one kind, in plan order."""
+    """Planned rows of one kind, in plan order; of an approved plan those a person approved."""
     result = await conn.execute(
         text("""
 SELECT * FROM actions WHERE run_id = :run_id AND kind = :kind AND state = 'PLANNED'
+  AND (approved OR NOT :only_approved)
 ORDER BY id LIMIT :limit
 """),
-        {"run_id": run_id, "kind": kind, "limit": limit},
+        {"run_id": run_id, "kind": kind, "limit": limit, "only_approved": only_approved},
     )
     return result.mappings().all()
 

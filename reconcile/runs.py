@@ -87,6 +87,11 @@ class Run:
         """Whether this run lists everything, asked for or because nothing was ever listed."""
         return bool(self.phase.get("full"))
 
+    @property
+    def _is_approved(self) -> bool:
+        """A person approved rows of the recorded plan; nothing else of it is carried out."""
+        return self.row["approved_by"] is not None
+
     async def advance(self) -> bool:
         """Work until the slice is over or the run waits; True when there is more to do now."""
         try:
@@ -351,7 +356,9 @@ WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
         for kind in LOCAL_ORDER:
             while True:
                 async with self.execution.fenced() as conn:
-                    rows = await planned_rows(conn, run_id, kind, IMPORT_CHUNK)
+                    rows = await planned_rows(
+                        conn, run_id, kind, IMPORT_CHUNK, only_approved=self._is_approved
+                    )
                     if rows:
                         await apply_local(
                             conn,
@@ -367,9 +374,16 @@ WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
                     return True
         number = int(self.phase.get("round", 1))
         async with self.execution.fenced() as conn:
-            await plans.make_due(conn, self.channel.id, run_id, self.execution.deps.clock())
+            await plans.make_due(
+                conn,
+                self.channel.id,
+                run_id,
+                self.execution.deps.clock(),
+                only_approved=self._is_approved,
+            )
             again = 0
-            if number < MOST_ROUNDS and self.operation is not Operation.LINK_LISTINGS:
+            settles = not self._is_approved and self.operation is not Operation.LINK_LISTINGS
+            if number < MOST_ROUNDS and settles:
                 self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
                 again = await pairs.mark_linked(conn, run_id, number + 1)
             self.phase["round"] = number + 1 if again else number

@@ -6,6 +6,7 @@ from typing import Any
 from adapters.woocommerce import fields
 from adapters.woocommerce.adapter import WooCommerceAdapter
 from adapters.woocommerce.canonical import canonical, key
+from adapters.woocommerce.catalog import WooCommerceCatalog
 from adapters.woocommerce.settings import (
     ChannelSettings,
     Credentials,
@@ -94,5 +95,6 @@ PLATFORM = Platform(
     base_url=_base_url,
     manual_only=frozenset({Operation.IMPORT_LISTINGS}),
     max_in_flight=1,
+    catalog=WooCommerceCatalog(),
     sandbox=_sandbox,
 )

@@ -124,8 +124,12 @@ def _weight(value: Value) -> Value:
 
 def _dimensions(value: Value) -> Value:
     parts = _object("dimensions", value)
-    sides = [_number(side, parts.get(side)) for side in ("length", "width", "height")]
-    return values.dimensions(*sides, _text("dimensions unit", parts.get("unit", "")))
+    return values.dimensions(
+        _number("length", parts.get("length")),
+        _number("width", parts.get("width")),
+        _number("height", parts.get("height")),
+        _text("dimensions unit", parts.get("unit", "")),
+    )
 
 
 def _named_texts(name: str) -> Callable[[Value], Value]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -170,7 +170,7 @@ def _variant(draft: VariantDraft, fields: Mapping[str, Value]) -> StatedVariant:
 async def _only_variant(
     conn: AsyncConnection, channel_id: int, draft: ListingDraft
 ) -> StatedVariant | None:
-    """The one variant of a simple listing, or the one a new listing gets; None where it has many."""
+    """The one variant of a simple listing, or of a new one; None where there are several."""
     of_listing = select(listings.c.id).where(
         listings.c.channel_id == channel_id,
         listings.c.sku == draft.sku if draft.id is None else listings.c.id == draft.id,

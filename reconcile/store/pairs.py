@@ -19,6 +19,8 @@ from reconcile.core.types import (
     Failure,
     LinkState,
     Listing,
+    Operation,
+    OurField,
     Presence,
     RemoteListing,
     RemoteRef,
@@ -34,7 +36,7 @@ from reconcile.core.types import (
 DIFFERS = """
    v.flagged OR v.link_state <> 'LINKED' OR r.id IS NULL OR r.absent OR r.gone IS NOT NULL
 OR NOT r.seen @> v.wanted
-OR v.presence = 'DELISTED'
+OR v.presence = 'DELISTED' OR r.presence = 'DELISTED'
 OR (v.presence = 'LISTED' AND (v.kept IS NOT NULL OR r.presence = 'HIDDEN'))
 OR (v.presence = 'HIDDEN' AND r.presence <> 'HIDDEN' AND NOT (v.kept IS NOT NULL AND r.unsellable))
 OR (v.withheld <> '[]' AND v.withheld @? '$[*] ? (@.reason != "NoValue" && @.reason != "Hidden")')
@@ -45,6 +47,33 @@ CONTENT_DIFFERS = """
    EXISTS (SELECT 1 FROM jsonb_each(l.content) w WHERE p.content -> w.key IS DISTINCT FROM w.value)
 OR EXISTS (SELECT 1 FROM jsonb_each(v.content) w WHERE r.content -> w.key IS DISTINCT FROM w.value)
 OR l.withheld @? '$[*] ? (@.reason != "NoValue" && @.reason != "Hidden")'
+"""
+
+# Listings of which two variants are linked to objects of different products.
+ELSEWHERE = """
+   EXISTS (SELECT 1 FROM listing_variants s
+           JOIN remote_variants o ON o.id = s.remote_variant_id
+           WHERE s.listing_id = v.listing_id AND s.link_state = 'LINKED' AND o.parent <> r.parent)
+"""
+
+# What an import that overwrites compares, and rows of the product that nothing of ours is linked
+# to. Our SKU is who a variant is for us; its options and its quantity are kept beside its fields.
+IMPORT_DIFFERS = """
+   EXISTS (SELECT 1 FROM jsonb_each(p.import_fields) w
+           WHERE w.key NOT IN ('sku', 'options') AND w.value <> 'null'
+             AND l.fields -> w.key IS DISTINCT FROM w.value)
+OR (p.import_fields ? 'options' AND p.import_fields -> 'options' <> l.option_names)
+OR EXISTS (SELECT 1 FROM jsonb_each(r.import_fields) w
+           WHERE w.key NOT IN ('sku', 'options', 'quantity') AND w.value <> 'null'
+             AND v.fields -> w.key IS DISTINCT FROM w.value)
+OR (r.import_fields ? 'options' AND r.import_fields -> 'options' <> v.options)
+OR (r.import_fields ? 'quantity' AND r.import_fields -> 'quantity' IS DISTINCT FROM coalesce(
+        v.fields -> 'quantity', (SELECT to_jsonb(i.stated) FROM items i WHERE i.sku = v.sku)))
+OR EXISTS (SELECT 1 FROM remote_variants n
+           WHERE n.remote_listing_id = r.remote_listing_id AND n.gone IS NULL
+             AND NOT EXISTS (SELECT 1 FROM listing_variants c
+                             WHERE c.remote_variant_id = n.id AND c.link_state = 'LINKED'
+                               AND c.listing_id = v.listing_id))
 """
 
 PAIRS = """
@@ -64,19 +93,24 @@ WHERE v.channel_id = :channel_id AND ({differs} OR {content})
 """
 
 
-def pairing_sql(*, with_content: bool) -> str:
-    """The query that finds the listings with a difference; `with_content` compares content too."""
-    if with_content:
-        return CONTENT_PAIRS.format(differs=DIFFERS, content=CONTENT_DIFFERS)
-    return PAIRS.format(differs=DIFFERS)
+def pairing_sql(operation: Operation) -> str:
+    """The query that finds the listings in which an operation may have something to decide."""
+    match operation:
+        case Operation.PUBLISH_LISTINGS:
+            content = f"{CONTENT_DIFFERS} OR {ELSEWHERE}"
+            return CONTENT_PAIRS.format(differs=DIFFERS, content=content)
+        case Operation.IMPORT_LISTINGS:
+            return CONTENT_PAIRS.format(differs=DIFFERS, content=IMPORT_DIFFERS)
+        case _:
+            return PAIRS.format(differs=DIFFERS)
 
 
 async def mark_candidates(
-    conn: AsyncConnection, run_id: int, channel_id: int, *, with_content: bool
+    conn: AsyncConnection, run_id: int, channel_id: int, operation: Operation
 ) -> int:
     """Store the listings with a difference as what this full run has to decide."""
     insert = "INSERT INTO run_candidates (run_id, listing_id) SELECT :run_id, c.listing_id "
-    source = pairing_sql(with_content=with_content)
+    source = pairing_sql(operation)
     result = await conn.execute(
         text(insert + "FROM (" + source + ") c ON CONFLICT DO NOTHING"),
         {"run_id": run_id, "channel_id": channel_id},
@@ -229,7 +263,10 @@ async def load_listings(
     wanted_ids = list(ids)
     variant_rows = await _rows(
         conn,
-        "SELECT * FROM listing_variants WHERE listing_id = ANY(:ids) ORDER BY position, id",
+        """
+SELECT v.*, i.stated FROM listing_variants v LEFT JOIN items i ON i.sku = v.sku
+WHERE v.listing_id = ANY(:ids) ORDER BY v.position, v.id
+""",
         ids=wanted_ids,
     )
     mirror_ids = [row["remote_variant_id"] for row in variant_rows if row["remote_variant_id"]]
@@ -279,7 +316,7 @@ async def load_listings(
                 withheld=_withheld(row["withheld"], fields),
                 zero_cause=ZeroCause(row["zero_cause"]),
                 options=_options(row["options"]),
-                own=row["fields"],
+                own=_own(row),
                 candidates=tuple(candidates[key]) if is_open and key is not None else (),
                 rivals=tuple(
                     sku
@@ -299,7 +336,7 @@ async def load_listings(
             content=row["content"],
             option_names=tuple(row["option_names"]),
             withheld=_withheld(row["withheld"], fields),
-            own=row["fields"],
+            own={**row["fields"], OurField.OPTIONS.value: row["option_names"]},
             remote=product_of.get(row["id"]),
             busy=busy[f"listing:{row['id']}"],
             failures=tuple(failures[f"listing:{row['id']}"]),
@@ -309,6 +346,14 @@ async def load_listings(
             conn, "SELECT * FROM listings WHERE id = ANY(:ids) ORDER BY id", ids=wanted_ids
         )
     ]
+
+
+def _own(row: RowMapping) -> dict[str, Any]:
+    """What is ours of a variant in our vocabulary, wherever it is kept."""
+    own = {**row["fields"], OurField.OPTIONS.value: row["options"]}
+    if row["stated"] is not None:
+        own.setdefault(OurField.QUANTITY.value, row["stated"])
+    return own
 
 
 async def _candidates(

@@ -240,15 +240,43 @@ WHERE run_id = :run_id AND state = 'PLANNED' AND :kind = ANY(guards)
             {"run_id": run_id, "kind": kind, "message": message},
         )
         total += result.rowcount
+    if total:
+        await _show_refusals(conn, run_id)
     return total
 
 
+async def _show_refusals(conn: AsyncConnection, run_id: int) -> None:
+    """Say on each variant what waits for approval, and in which run."""
+    await conn.execute(
+        text("""
+WITH refused AS (
+    SELECT DISTINCT ON (w.id) a.channel_id, r.operation, w.id AS variant_id, a.kind, a.run_id,
+           a.message, a.outcome_message
+    FROM actions a JOIN runs r ON r.id = a.run_id
+    CROSS JOIN LATERAL unnest(CASE WHEN a.variant_id IS NULL THEN a.variant_ids
+                                   ELSE ARRAY[a.variant_id] END) AS w(id)
+    WHERE a.run_id = :run_id AND a.state = 'REFUSED' ORDER BY w.id, a.id),
+flagged AS (
+    UPDATE listing_variants v SET flagged = true FROM refused WHERE v.id = refused.variant_id)
+INSERT INTO conditions AS c (channel_id, object_kind, object_id, type, status, reason, message)
+SELECT channel_id, 'variant', variant_id, operation, 'ATTENTION', 'WaitsForApproval',
+    kind || ' waits for approval in run ' || run_id || ': ' || message || ' ' || outcome_message
+FROM refused
+ON CONFLICT (object_kind, object_id, type) DO UPDATE SET status = excluded.status,
+    reason = excluded.reason, message = excluded.message, inputs = excluded.inputs,
+    since = CASE WHEN c.reason = excluded.reason THEN c.since ELSE now() END
+"""),
+        {"run_id": run_id},
+    )
+
+
 async def make_due(
-    conn: AsyncConnection, channel_id: int, run_id: int, now: datetime
+    conn: AsyncConnection, channel_id: int, run_id: int, now: datetime, *, only_approved: bool
 ) -> tuple[int, int]:
     """Planned writes become due, unless their object has an unfinished action: (due, waiting).
 
-    Rows of older plans that nobody approved and that this plan replaces become STALE.
+    Of a plan that waited for approval, only the rows that a person approved. Rows of older plans
+    that nobody approved and that this plan replaces become STALE.
     """
     await conn.execute(
         text("""
@@ -266,17 +294,18 @@ WHERE new.run_id = :run_id AND old.channel_id = :channel_id AND old.run_id < :ru
 UPDATE actions a SET state = 'STALE', finished_at = now(), outcome_code = 'Unfinished',
     outcome_message = 'An earlier action on the same object has not ended yet; it is planned again'
 FROM actions b
-WHERE a.run_id = :run_id AND a.state = 'PLANNED' AND b.id <> a.id
+WHERE a.run_id = :run_id AND a.state = 'PLANNED' AND (a.approved OR NOT :only_approved)
+  AND b.id <> a.id
   AND b.channel_id = a.channel_id AND b.object_id = a.object_id
   AND b.write_group = a.write_group AND b.state IN ('DUE', 'SENDING', 'RETRYING', 'UNKNOWN')
 """),
-        {"run_id": run_id},
+        {"run_id": run_id, "only_approved": only_approved},
     )
     due = await conn.execute(
-        text(
-            "UPDATE actions SET state = 'DUE', due_at = :now "
-            "WHERE run_id = :run_id AND state = 'PLANNED'"
-        ),
-        {"run_id": run_id, "now": now},
+        text("""
+UPDATE actions SET state = 'DUE', due_at = :now
+WHERE run_id = :run_id AND state = 'PLANNED' AND (approved OR NOT :only_approved)
+"""),
+        {"run_id": run_id, "now": now, "only_approved": only_approved},
     )
     return due.rowcount, waiting.rowcount

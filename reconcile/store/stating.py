@@ -97,11 +97,11 @@ async def write_listings(
     touched = {id(item.listing): item.listing for item in pairs if item.listing is not None}
     for listing in touched.values():
         _rekey(channel, listing)
+    # Asked before inserting, which gives new rows their id and takes their mark.
+    changed = [listing for listing in touched.values() if _is_dirty(listing)]
     await _insert(conn, channel.id, list(touched.values()))
     await _update(conn, list(touched.values()), origin)
-    dirty = [
-        listing.id for listing in touched.values() if listing.id is not None and _is_dirty(listing)
-    ]
+    dirty = [listing.id for listing in changed if listing.id is not None]
     if dirty:
         await mark_dirty(conn, channel.id, dirty, "Edited")
     return [item.finished() for item in results]

@@ -1,4 +1,4 @@
-"""What the sweep looks for: schedules that are due, work nobody holds, rows past their retention."""
+"""What the sweep looks for: schedules due, work nobody holds, rows past their retention."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

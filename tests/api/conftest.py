@@ -1,15 +1,10 @@
 """The API over a real database and the platform double, asked the way clients ask: over HTTP."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-import httpx
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from api import Limits, build_app
-from reconcile.commands import tokens
 from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
 from tests.api.asking import Client, client_for
@@ -41,8 +36,9 @@ def bell() -> Bell:
 @pytest.fixture
 def deps(engine: AsyncEngine, store: DoubleStore, bell: Bell) -> Deps:
     """Return the parts an application is built of."""
-    return make_deps(engine, double_platform({"main": store, "other": DoubleStore("account-2")}),
-                     bell=bell)
+    return make_deps(
+        engine, double_platform({"main": store, "other": DoubleStore("account-2")}), bell=bell
+    )
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ async def test_without_a_token_nothing_is_answered(deps: Deps) -> None:
     assert "tallyport token create" in response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("header", ["Bearer tp_unknown", "Bearer ", "Basic abc", "tp_x", "Bearer é"])
+@pytest.mark.parametrize(
+    "header", ["Bearer tp_unknown", "Bearer ", "Basic abc", "tp_x", "Bearer é"]
+)
 async def test_an_unknown_token_opens_nothing(deps: Deps, header: str) -> None:
     """Whatever is no living token is refused with 401."""
     async with raw_client(deps) as http:
@@ -130,7 +132,9 @@ async def test_health_tells_whether_anything_will_run(deps: Deps) -> None:
     assert with_one.json() == {"status": "ok", "database": "ok", "worker": "ok"}
 
 
-DEEP = "{ listings { nodes " + "{ variants { nodes { listing " * 6 + "{ sku }" + " } } }" * 6 + " } }"
+DEEP = (
+    "{ listings { nodes " + "{ variants { nodes { listing " * 6 + "{ sku }" + " } } }" * 6 + " } }"
+)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ PIXEL = base64.b64decode(
 def is_served(store: Store, path: str) -> bool:
     """Say whether the store's own web server has a picture at this path."""
     if path.startswith(UPLOADS):
-        return any(media.file == path.removeprefix(UPLOADS) for media in store.media.values())
+        return path.removeprefix(UPLOADS) in store.files
     return path.startswith(ASSETS) and path.removeprefix(ASSETS) in ASSET_FILES
 
 
@@ -60,13 +60,13 @@ def fetch(store: Store, src: Json, base: str, error_code: str) -> Media:
     stem, ending = posixpath.splitext(posixpath.basename(urlsplit(address).path) or "image")
     now = store.now()
     folder, number = f"{now:%Y/%m}", 0
-    taken = {media.file for media in store.media.values()}
     name = f"{stem}{ending or '.png'}"
-    while f"{folder}/{name}" in taken:
+    while f"{folder}/{name}" in store.files:
         number += 1
         name = f"{stem}-{number}{ending or '.png'}"
     media = Media(store.next_id("post"), f"{folder}/{name}", name, "", now)
     store.media[media.id] = media
+    store.files.add(media.file)
     return media
 
 
@@ -96,7 +96,7 @@ def set_images(store: Store, item: Item, images: Json, base: str) -> None:
     except ApiError:
         if item.id == 0:  # a failed create takes back what it fetched
             for media_id in [*store.media.keys() - known]:
-                del store.media[media_id]
+                store.files.discard(store.media.pop(media_id).file)
         raise
     item.image_ids = [media.id for media in taken]
 

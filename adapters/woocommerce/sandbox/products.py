@@ -86,6 +86,8 @@ class Products:
         stock.settle_prices(item)
         stock.settle_stock(self._store, item)
         item.id = item.id or self._store.next_id("post")
+        if item.status != "trash":
+            item.slug = item.slug.removesuffix("__trashed")
         if not item.slug and item.status not in ("draft", "pending", "auto-draft"):
             item.slug = self._store.free_slug("post", slug(item.name))
         self._store.save(item)
@@ -131,8 +133,9 @@ class Products:
             item.name = text_of(body["name"]) or ("" if item.id else "Product")
         if "short_description" in body:
             item.short_description = text_of(body["short_description"])
-        if body.get("slug"):
-            item.slug = self._store.free_slug("post", slug(php_text(body["slug"])))
+        wanted = slug(php_text(body.get("slug")))
+        if wanted and wanted != item.slug:
+            item.slug = self._store.free_slug("post", wanted)
 
     def _take_terms(self, item: Item, body: Body) -> None:
         store = self._store

@@ -40,6 +40,7 @@ class Store:
         self.terms: dict[int, Term] = {}
         self.attributes: dict[int, GlobalAttribute] = {}
         self.media: dict[int, Media] = {}
+        self.files: set[str] = set()
         self._by_sku: defaultdict[str, set[int]] = defaultdict(set)
         self._by_gtin: defaultdict[str, set[int]] = defaultdict(set)
         self._slugs: defaultdict[str, set[str]] = defaultdict(set)

@@ -144,7 +144,7 @@ class Translator:
         def renamed(found: re.Match[str]) -> str:
             return found.group(1) + str(self._ids.of("post", int(found.group(2))))
 
-        query = re.sub(r"((?:(?:in|ex)clude%5B\d+%5D|product)=)(\d+)", renamed, query)
+        query = re.sub(r"((?:(?:include|exclude)%5B\d+%5D|product)=)(\d+)", renamed, query)
         return "/".join(parts) + query
 
 

@@ -91,7 +91,9 @@ def remote_listings(draw: st.DrawFn, number: int) -> RemoteListing:
                 ref=RemoteRef(product_id, f"{product_id}v{position}" if count else None),
                 sku=key,
                 presence=draw(
-                    st.sampled_from((*[SeenPresence.LISTED] * 4, *tuple(SeenPresence)))
+                    st.sampled_from(
+                        (*[SeenPresence.LISTED] * 4, SeenPresence.HIDDEN, *SeenPresence)
+                    )
                 ),
                 seen=draw(sync_fields),
                 content=draw(variant_content),
@@ -119,7 +121,7 @@ def variants(draw: st.DrawFn, variant_id: str, link: LinkState) -> Variant:
     return Variant(
         id=variant_id,
         sku=f"SKU-{variant_id}",
-        presence=draw(st.sampled_from((*[Presence.LISTED] * 3, *tuple(Presence)))),
+        presence=draw(st.sampled_from((*[Presence.LISTED] * 3, Presence.HIDDEN, *Presence))),
         asserted=draw(st.booleans()),
         paused=draw(rarely),
         link=link,
@@ -157,7 +159,9 @@ def worlds(draw: st.DrawFn) -> World:
             variant = draw(variants(f"{number}{position}", link))
             match variant.link:
                 case LinkState.LINKED if free:
-                    links[variant.id] = free.pop(draw(st.integers(0, len(free) - 1)) if draw(rarely) else 0)
+                    links[variant.id] = free.pop(
+                        draw(st.integers(0, len(free) - 1)) if draw(rarely) else 0
+                    )
                 case LinkState.LINKED:
                     variant = replace(variant, link=LinkState.UNLINKED)
                 case LinkState.BROKEN:
@@ -208,7 +212,7 @@ def contexts(
     return PlanContext(
         channel_id="1",
         operation=draw(st.sampled_from(operations)),
-        policy=draw(st.sampled_from((*[WritePolicy.FULL] * 4, *tuple(WritePolicy)))),
+        policy=draw(st.sampled_from((*[WritePolicy.FULL] * 4, *WritePolicy))),
         supported=draw(able),
         unsupported=draw(st.just({ActionKind.HIDE: "it has no hidden products"})),
         write_groups=draw(st.sampled_from(WRITE_GROUPS)),

@@ -25,7 +25,7 @@ async def test_link_sync_publish_import(stage: Stage) -> None:
     assert stage.store.by_sku("MUG")[1].price == "8"
     assert await stage.states(run["id"]) == [("SYNC", "APPLIED")]
 
-    run = await stage.run(PUBLISH)
+    run = await stage.run(PUBLISH, full=True)
     assert (run["state"], run["result"]) == ("REPORTED", "SUCCEEDED"), dict(run)
     product, item = stage.store.by_sku("PLATE")
     assert (product.title, item.price, item.quantity) == ("Title of PLATE", "4", 7)

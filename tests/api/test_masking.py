@@ -1,0 +1,186 @@
+"""Faults: the client's are explained, ours are masked, and no secret leaves through either."""
+
+import dataclasses
+import logging
+from typing import Any
+
+import pytest
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from reconcile.commands.tokens import Scope
+from reconcile.deps import Deps
+from tests.adapter_double import Credentials
+from tests.api.asking import Client, client_for, connected
+from tests.platform_double import double_platform
+from tests.store_double import DoubleStore
+from tests.wiring_double import make_deps
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "planted-9f8e7d6c-secret"
+CONNECT = (
+    "mutation M($input: ChannelConnectInput!) "
+    "{ channelConnect(input: $input) { channel { id } userErrors { code message path } } }"
+)
+
+
+def literal(credentials: str) -> str:
+    """A mutation with the credentials written into the document."""
+    return (
+        f'mutation {{ channelConnect(input: {{name: "shop", credentials: {credentials}}}) '
+        "{ channel { id } userErrors { code message path } } }"
+    )
+
+
+def given(credentials: object) -> dict[str, Any]:
+    """The input of a mutation with these credentials."""
+    return {"input": {"name": "shop", "credentials": credentials}}
+
+
+FAILING = [
+    (CONNECT, given({"double": {"store": "main", "secret": SECRET}})),
+    (CONNECT, given({"double": {"store": "nowhere", "secret": SECRET}})),
+    (CONNECT, given({"double": {"store": "a/b", "secret": SECRET}})),
+    (CONNECT, given({"double": {"secret": SECRET}})),
+    (CONNECT, given({"double": {"store": "main", "secret": [SECRET]}})),
+    (CONNECT, given({"double": {"store": "main", "secret": SECRET, "extra": SECRET}})),
+    (CONNECT, given({"other": {"secret": SECRET}})),
+    (CONNECT, given(SECRET)),
+    (CONNECT, given([SECRET])),
+    (CONNECT, given(SECRET * 40)),
+    (CONNECT, {"input": SECRET}),
+    (CONNECT, {"input": {"name": "shop", "credentials": None, "policy": SECRET}}),
+    (literal(f'{{double: {{store: "main", secret: "{SECRET}"}}}}'), {}),
+    (literal(f'{{double: {{store: "main", secret: ["{SECRET}"]}}}}'), {}),
+    (literal(f'{{double: {{store: "main", secrets: "{SECRET}"}}}}'), {}),
+    (literal(f'{{double: "{SECRET}"}}'), {}),
+    (literal(f'"{SECRET}"'), {}),
+    (literal(f'{{double: {{store: "main" "{SECRET}"}}}}'), {}),
+    (literal(f'{{double: {{store: "main" """{SECRET}"""}}}}'), {}),
+    (literal(f'{{double: {{store: "main" {SECRET.replace("-", "_")}}}}}'), {}),
+    (literal(f'{{double: {{store: "main", secret: "{SECRET}'), {}),
+    (literal(f'{{double: {{store: "main", secret: {SECRET.replace("-", "_")}}}}}'), {}),
+]
+
+
+@pytest.fixture
+def breaking(engine: AsyncEngine) -> Deps:
+    """Return parts whose platform fails in an unforeseen way and quotes the credentials."""
+
+    def connect(credentials: object, *_: object) -> Any:
+        assert isinstance(credentials, Credentials)
+        raise RuntimeError(f"cannot use {credentials.secret}")
+
+    platform = dataclasses.replace(double_platform({"main": DoubleStore()}), connect=connect)
+    return make_deps(engine, platform)
+
+
+@pytest.mark.parametrize(("query", "variables"), FAILING)
+async def test_a_planted_secret_shows_up_nowhere(
+    deps: Deps,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    query: str,
+    variables: dict[str, Any],
+) -> None:
+    """However a mutation with credentials fails, no answer and no log line repeats them."""
+    caplog.set_level(logging.DEBUG)
+    with structlog.testing.capture_logs() as lines:
+        async with client_for(deps, Scope.ADMIN) as client:
+            body = {"query": query, "variables": variables}
+            response = await client.http.post("/graphql", json=body)
+    out, err = capfd.readouterr()
+
+    assert "rrors" in response.text
+    for where in (response.text, caplog.text, repr(lines), out, err):
+        assert SECRET not in where
+        assert SECRET.replace("-", "_") not in where
+        assert SECRET[:20] not in where
+
+
+async def test_a_fault_of_ours_is_masked_with_an_id_of_the_log(
+    breaking: Deps, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer holds an id and nothing else; the log line with that id says where it happened."""
+    with structlog.testing.capture_logs() as lines:
+        async with client_for(breaking, Scope.ADMIN) as client:
+            error = await client.error(CONNECT, **FAILING[0][1])
+
+    (line,) = [line for line in lines if line["event"] == "request.failed"]
+    assert error["extensions"] == {"code": "INTERNAL", "id": line["error_id"]}
+    assert line["error_id"] in error["message"]
+    assert "cannot use" not in error["message"]
+    assert line["kind"] == "builtins.RuntimeError"
+    assert line["message"] == "cannot use ***"
+    assert any("test_masking.py" in frame for frame in line["at"])
+    assert SECRET not in repr((error, lines)) + caplog.text
+
+
+async def test_a_fault_of_ours_takes_nothing_else_down(breaking: Deps) -> None:
+    """A mutation that crashes is null; another one in the same document still answers."""
+    query = (
+        "mutation M($input: ChannelConnectInput!) { channelConnect(input: $input) { userErrors "
+        '{ code } } runCancel(input: {id: "x"}) { userErrors { code } } }'
+    )
+    async with client_for(breaking, Scope.ADMIN) as client:
+        content = await client.send(query, **FAILING[0][1])
+
+    assert content["data"] == {
+        "channelConnect": None,
+        "runCancel": {"userErrors": [{"code": "BAD_ID"}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("{ chanels { nodes { id } } }", "Did you mean 'channels'"),
+        ("{ channels { nodes { nam } } }", "Did you mean 'name'"),
+        ('{ channels(first: "5") { nodes { id } } }', "Int cannot represent"),
+        ("{ runs(where: {state: QUEUE}) { nodes { id } } }", "Did you mean the enum value"),
+        ("{ channels { nodes { id } }", "Syntax Error"),
+        ("{ channels }", "must have a selection of subfields"),
+        ("{ channels(first: 101) { nodes { id } } }", "between 1 and 100"),
+        ("{ channels(first: 0) { nodes { id } } }", "between 1 and 100"),
+        ('{ channels(after: "abc") { nodes { id } } }', "pageInfo.endCursor"),
+        ('{ node(id: "shop") { id } }', "opaque strings such as"),
+        ('{ run(id: "MUG-1") { id } }', "names and SKUs are not ids"),
+        ("{ channel { id } }", "either `id` or `name`"),
+        ('{ listing(sku: "MUG-1") { id } }', "`channel` and `sku`"),
+        ('{ variant(sku: "MUG-1") { id } }', "`channel` and `sku`"),
+    ],
+)
+async def test_the_clients_faults_are_explained(api: Client, query: str, says: str) -> None:
+    """Unknown fields, wrong types, bad ids and bad pages say what is meant; none is masked."""
+    error = await api.error(query)
+
+    assert says in error["message"]
+    assert error["extensions"]["code"] != "INTERNAL"
+
+
+async def test_an_enum_in_a_variable_is_explained(api: Client) -> None:
+    """A wrong enum value in a variable keeps the suggestion, though values are taken out."""
+    query = "query Q($state: RunState) { runs(where: {state: $state}) { nodes { id } } }"
+
+    error = await api.error(query, state="QUEUE")
+
+    assert "Did you mean the enum value 'QUEUED'" in error["message"]
+
+
+async def test_an_id_of_another_kind_says_of_which(api: Client) -> None:
+    """An id of a channel where a run is wanted says both."""
+    channel = await connected(api)
+
+    error = await api.error("query Q($id: ID!) { run(id: $id) { id } }", id=channel)
+
+    assert error["message"] == "This is the id of a Channel; the id of a Run is needed here."
+    assert error["extensions"]["code"] == "BAD_ID"
+
+
+async def test_a_bad_id_in_a_mutation_is_a_user_error(api: Client) -> None:
+    """Mutations say it in the payload, like every other refusal."""
+    (error,) = await api.refusal("channelPause", {"id": "shop"})
+
+    assert error["code"] == "BAD_ID"
+    assert "opaque strings such as" in error["message"]

@@ -1,0 +1,86 @@
+"""Fixtures of the feature tests: one live instance per session, a fresh store and channel per test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from adapters.registry import PLATFORMS
+from tallyport.client import ApiClient
+from tests.features.live import Instance
+from tests.features.loopback import Loopback
+from tests.features.shops import Shop
+from tests.features.stores import STORES, Shelf, WooStore
+
+Open: TypeAlias = Callable[..., Shop[Any]]
+"""Opens one more shop; options are those of the platform's simulator."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known by which a test names the rows it stands for."""
+    config.addinivalue_line("markers", "feature(*ids): rows of tests/features.toml")
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Iterator[Loopback]:
+    """Serve stores from this process."""
+    with Loopback() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="session")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """Run one Tallyport for all feature tests, as `tallyport up` does."""
+    running = Instance(tmp_path_factory.mktemp("live"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def api(instance: Instance) -> Iterator[ApiClient]:
+    """Speak to the instance as an admin."""
+    with instance.client() as client:
+        yield client
+
+
+@pytest.fixture(params=sorted(PLATFORMS))
+def platform(request: pytest.FixtureRequest) -> str:
+    """Name each platform in turn: rows of group A hold on every one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def open_shop(
+    instance: Instance, api: ApiClient, loopback: Loopback, tmp_path: Path
+) -> Iterator[Open]:
+    """Open shops that are closed at the end of the test."""
+    opened: list[Shop[Shelf]] = []
+
+    def open_one(platform: str = "woocommerce", **options: Any) -> Shop[Any]:
+        shop: Shop[Any] = Shop(instance, api, STORES[platform](loopback, **options), tmp_path)
+        opened.append(shop)
+        return shop
+
+    yield open_one
+    for shop in opened:
+        # Removed, so that no sweep ever asks a store that is closed.
+        instance.cli("channel", "remove", shop.name, "--yes")
+        shop.store.close()
+
+
+@pytest.fixture
+def shop(platform: str, open_shop: Open) -> Shop[Any]:
+    """Open a connected, empty store of each platform."""
+    opened = open_shop(platform)
+    opened.connect()
+    return opened
+
+
+@pytest.fixture
+def woo(open_shop: Open) -> Shop[WooStore]:
+    """Open a connected, empty WooCommerce store."""
+    opened = open_shop("woocommerce")
+    opened.connect()
+    return opened

@@ -1,0 +1,26 @@
+"""Fixtures for tests of commands: stores, and a channel connected to the first of them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.reconcile.commands.shop import Shop, connect_shop, make_shop
+
+
+@pytest.fixture
+async def stores(database_url: str) -> AsyncIterator[Shop]:
+    """Yield stores without a channel."""
+    engine = create_async_engine(database_url, pool_size=3)
+    try:
+        yield make_shop(engine)
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture
+async def shop(stores: Shop) -> Shop:
+    """Return stores of which the first is connected."""
+    await connect_shop(stores)
+    stores.bell.rings.clear()
+    return stores
