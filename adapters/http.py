@@ -73,7 +73,7 @@ class Call:
     route: str
     """What the log calls it: `POST /products/batch`."""
     params: Mapping[str, str] = field(default_factory=dict)
-    body: Json = None
+    body: Json = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     auth: tuple[str, str] | None = field(default=None, repr=False)
     secret_params: Mapping[str, str] = field(default_factory=dict, repr=False)

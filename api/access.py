@@ -1,7 +1,8 @@
 """Scopes, and what every mutation has in common: one input, one payload, refusals inside it."""
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import strawberry
@@ -61,9 +62,9 @@ def mutation(
             try:
                 return await resolver(info, input)
             except CommandError as error:
-                return _refused(payload, error.problems)
+                return _refused(payload, input, error.problems)
             except BadIdError as error:
-                return _refused(payload, [Problem("BAD_ID", error.message)])
+                return _refused(payload, input, [Problem("BAD_ID", error.message)])
             finally:
                 info.context.forget()
 
@@ -80,5 +81,46 @@ def mutation(
     return decorate
 
 
-def _refused(payload: type[Payload], problems: Iterable[Problem]) -> Payload:
-    return payload(user_errors=user_errors(problems))
+def _refused(payload: type[Payload], given: object, problems: Iterable[Problem]) -> Payload:
+    placed = [replace(problem, path=_place(given, problem.path)) for problem in problems]
+    return payload(user_errors=user_errors(placed))
+
+
+def _place(given: object, path: Sequence[str]) -> tuple[str, ...]:
+    """A command's path as a path into the mutation's input.
+
+    Commands name their own parameters, and know nothing of the choice of a platform that stands
+    between `credentials` and its fields.
+    """
+    place: list[str] = []
+    where = given
+    for part in path:
+        if isinstance(where, list) and part.isdigit() and int(part) < len(where):
+            place.append(part)
+            where = where[int(part)]
+            continue
+        chosen = _chosen_member(where)
+        if chosen is not None:
+            place.append(chosen)
+            where = getattr(where, chosen)
+        name = _name_in(where, part)
+        place.append(name)
+        where = getattr(where, name, None)
+    return tuple(place)
+
+
+def _chosen_member(where: object) -> str | None:
+    """The member that is set in a `@oneOf` input."""
+    definition = getattr(where, "__strawberry_definition__", None)
+    if definition is None or not definition.is_one_of:
+        return None
+    stated = (name for name, value in vars(where).items() if value not in (None, strawberry.UNSET))
+    return next(stated, None)
+
+
+def _name_in(where: object, name: str) -> str:
+    """What an input calls a parameter of a command."""
+    known = getattr(where, "__dict__", {})
+    plain = name.removesuffix("_id")
+    others = (plain, f"{name.removesuffix('_ids')}s", f"is_{name}", "id" if plain != name else name)
+    return next((each for each in (name, *others) if each in known), name)

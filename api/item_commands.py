@@ -1,6 +1,6 @@
 """The mutation of items: state quantities, in bulk."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import strawberry
 
@@ -73,11 +73,11 @@ async def item_set(info: Info, given: ItemSetInput) -> ItemSetPayload:
             Statement(
                 sku=each.sku,
                 quantity=each.quantity,
-                as_of=each.as_of,
+                as_of=_moment(each.as_of, index),
                 basis=each.basis.value,
                 source=given.source,
             )
-            for each in given.statements
+            for index, each in enumerate(given.statements)
         ],
         by=context.principal.by,
     )
@@ -93,6 +93,18 @@ async def item_set(info: Info, given: ItemSetInput) -> ItemSetPayload:
             for result, row in zip(made, rows, strict=True)
         ]
     )
+
+
+def _moment(given: datetime | None, index: int) -> datetime | None:
+    """A moment in UTC; without a time zone it is left to the command, which says so."""
+    if given is None or given.tzinfo is None:
+        return given
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        raise refuse(
+            "INVALID", "This is before the first year.", "statements", str(index), "as_of"
+        ) from None
 
 
 MUTATIONS = (item_set,)

@@ -65,6 +65,9 @@ async def apply_results(
         [item.row["listing_id"] for item in again if item.row["listing_id"]],
         "WorldMoved",
     )
+    await action_rows.wake_waiting(
+        conn, channel.id, [item.row["listing_id"] for item in ended if item.row["listing_id"]]
+    )
 
 
 async def _finish(conn: AsyncConnection, ended: Sequence[Ended]) -> None:

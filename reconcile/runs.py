@@ -26,7 +26,8 @@ from reconcile.core.types import LinkState, Listing, Operation, Value
 from reconcile.execute import Execution
 from reconcile.fetch import AccountChangedError, Slice
 from reconcile.local import LOCAL_ORDER, apply_local, planned_rows
-from reconcile.store import pairs, plans, run_rows
+from reconcile.store import marking, pairs, plans, run_rows
+from reconcile.store.actions import mark_dirty
 from reconcile.store.channel_state import clear, pause_channel, show_budget
 from reconcile.store.channels import ChannelOperation
 from reconcile.wanted import refresh_wanted
@@ -153,10 +154,10 @@ class Run:
         self.phase["round"] = 1
         async with self.execution.fenced() as conn:
             if self.row["scope"] is not None:
-                await pairs.mark_scope(conn, self.row["id"], self.channel.id, self.row["scope"])
+                await marking.mark_scope(conn, self.row["id"], self.channel.id, self.row["scope"])
             elif not self.is_full:
                 self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
-                found = await pairs.mark_dirty_scope(
+                found = await marking.mark_dirty_scope(
                     conn, self.row["id"], self.channel.id, self.operation
                 )
                 self.phase["empty"] = found == 0
@@ -194,11 +195,8 @@ class Run:
         async with self.execution.fenced() as conn:
             if self.is_full and self.row["scope"] is None and self.phase["round"] == 1:
                 self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
-                found = await pairs.mark_candidates(
-                    conn,
-                    self.row["id"],
-                    self.channel.id,
-                    with_content=self.operation in CONTENT_OPERATIONS,
+                found = await marking.mark_candidates(
+                    conn, self.row["id"], self.channel.id, self.operation
                 )
                 await run_rows.set_counts(conn, self.row["id"], {"listings_candidates": found})
             self.phase["plan_after"] = 0
@@ -209,7 +207,7 @@ class Run:
     async def _plan(self) -> bool:
         context = self._context()
         async with self.execution.fenced() as conn:
-            ids = await pairs.next_candidates(
+            ids = await marking.next_candidates(
                 conn,
                 self.row["id"],
                 self.phase["round"],
@@ -385,7 +383,7 @@ WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
             settles = not self._is_approved and self.operation is not Operation.LINK_LISTINGS
             if number < MOST_ROUNDS and settles:
                 self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
-                again = await pairs.mark_linked(conn, run_id, number + 1)
+                again = await marking.mark_linked(conn, run_id, number + 1)
             self.phase["round"] = number + 1 if again else number
             self.phase["step"] = "wanted" if again else "execute"
             await run_rows.save_phase(conn, run_id, self.phase)
@@ -426,6 +424,14 @@ WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED', 'DUE', 'RETRYING')
 """),
                 {"id": self.row["id"]},
             )
+            # The plan has taken the dirt along: what was not sent is to be found by the next run.
+            unsent = await conn.execute(
+                text("SELECT listing_id FROM actions WHERE run_id = :id AND state = 'CANCELED'"),
+                {"id": self.row["id"]},
+            )
+            listing_ids = [row.listing_id for row in unsent if row.listing_id is not None]
+            if not self.row["plan_only"]:
+                await mark_dirty(conn, self.channel.id, listing_ids, "Canceled")
             left, _ = await run_rows.open_actions(conn, self.row["id"])
             if left:
                 # What may be under way is still found out; only then has the run ended.

@@ -9,10 +9,13 @@ from typing import Final
 
 from tallyport.client import ApiClient, Json
 
+_NUMBERS: Final = "created updated linked unlinked delisted skipped failed"
 RUN_SELECTION: Final = (
     "id operation state result isFull isPlanOnly counts progress error { code message }"
+    f" report {{ parents {{ {_NUMBERS} }} variants {{ {_NUMBERS} }}"
+    " reasons { code count } attention }"
     " waitingFor { code message runId until } actionCounts { kind state reason count }"
-    " guard { kind count limit isOver message } channel { id name }"
+    " guard { kind isAllowed planned executed limit message } channel { id name }"
     " requestedBy createdAt startedAt plannedAt finishedAt"
 )
 IMPORT_SELECTION: Final = (

@@ -7,7 +7,6 @@ after a grace. Must not know what the children do.
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,11 +48,16 @@ class Supervisor:
 
     def __init__(self, children: Sequence[Child]) -> None:
         self._slots = [_Slot(child) for child in children]
-        self._stop = threading.Event()
+        # A plain flag: an Event's lock would be taken twice by a signal inside a signal.
+        self._is_stopping = False
 
     def stop(self) -> None:
         """Ask `run` to end; safe to call from a signal handler."""
-        self._stop.set()
+        self._is_stopping = True
+
+    def is_stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._is_stopping
 
     def run(self, on_started: Callable[[], None] | None = None) -> None:
         """Keep everything running until `stop`, then end the children."""
@@ -62,10 +66,10 @@ class Supervisor:
                 self._start(slot)
             if on_started is not None:
                 on_started()
-            while not self._stop.is_set():
+            while not self._is_stopping:
                 for slot in self._slots:
                     self._look_after(slot)
-                self._stop.wait(_POLL_SECONDS)
+                time.sleep(_POLL_SECONDS)
         finally:
             self._end_all()
 

@@ -60,7 +60,7 @@ def run_up(
         supervisor = Supervisor(_children(settings, listener))
 
         def started() -> None:
-            _await_answer(url)
+            _await_answer(url, supervisor.is_stopping)
             announce(Running(url, str(settings.data_dir), tokens.first))
 
         with _stopping(supervisor.stop):

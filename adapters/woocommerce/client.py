@@ -23,13 +23,14 @@ PER_PAGE = 100
 
 _OFFER = (
     "id,status,sku,global_unique_id,regular_price,sale_price,manage_stock,stock_quantity,"
-    "stock_status,backorders,weight,dimensions,attributes"
+    "stock_status,backorders,attributes"
 )
+SELLING_FIELDS = f"{_OFFER},name,type,catalog_visibility,parent_id,variations,date_modified_gmt"
+"""What selling needs of a product; attributes are among it for the identifier UPC."""
 _PRODUCT_FIELDS = (
-    f"{_OFFER},name,type,catalog_visibility,description,short_description,parent_id,categories,"
-    "brands,images,variations,date_modified_gmt"
+    f"{SELLING_FIELDS},weight,dimensions,description,short_description,categories,brands,images"
 )
-_VARIATION_FIELDS = f"{_OFFER},image,meta_data"
+_VARIATION_FIELDS = f"{_OFFER},weight,dimensions,image,meta_data"
 
 Wire = TypeVar("Wire")
 
@@ -94,7 +95,9 @@ class Client:
         answer = await self.get(f"/products/{product_id}", params)
         return _one(answer, wire.product, f"GET /products/{product_id}")
 
-    async def variations(self, product_id: int) -> tuple[list[wire.Variation], tuple[str, ...]]:
+    async def variations(
+        self, product_id: int, *, with_content: bool = True
+    ) -> tuple[list[wire.Variation], tuple[str, ...]]:
         """All variations of a product, and the ids of those that could not be understood."""
         rows: list[wire.Variation] = []
         rejected: list[str] = []
@@ -106,7 +109,7 @@ class Client:
                 "orderby": "id",
                 "order": "asc",
                 "context": "edit",
-                "_fields": _VARIATION_FIELDS,
+                "_fields": _VARIATION_FIELDS if with_content else _OFFER,
             }
             answer = await self.get(f"/products/{product_id}/variations", params)
             page = _page(answer, wire.variation, "GET /products/<id>/variations")

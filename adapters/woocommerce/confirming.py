@@ -67,7 +67,8 @@ class Confirming:
 
     async def _changed(self, writes: Sequence[Write]) -> dict[str, Confirmation]:
         refs = {ref for write in writes for ref in _refs(write)}
-        read = await self._reader.read(list(refs))
+        with_content = any(write.kind is ActionKind.OVERWRITE for write in writes)
+        read = await self._reader.read(list(refs), with_content=with_content)
         return {write.key: self._judge(write, read) for write in writes}
 
     def _judge(self, write: Write, read: Mapping[RemoteRef, ReadResult]) -> Confirmation:

@@ -71,7 +71,8 @@ class Selling:
         kept: dict[str, Fields] = {}
         rows: list[Row] = []
         unread = [write for write in writes if write.step("kept") is None]
-        found = await self._reader.read([_only(write)[1] for write in unread]) if unread else {}
+        refs = [_only(write)[1] for write in unread]
+        found = await self._reader.read(refs, with_content=False) if refs else {}
         for write in writes:
             variant, ref = _only(write)
             step = write.step("kept")

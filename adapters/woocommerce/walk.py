@@ -5,9 +5,10 @@ Paged by id, the only order in which the store repeats and drops nothing. Must n
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from adapters.woocommerce import mapping, wire
-from adapters.woocommerce.client import PER_PAGE, Client, Page, ascending, complete
+from adapters.woocommerce.client import PER_PAGE, SELLING_FIELDS, Client, Page, ascending, complete
 from adapters.woocommerce.terms import Terms
 from reconcile.contract import (
     Gone,
@@ -108,16 +109,23 @@ class Reader:
     ) -> AsyncIterator[ListingPage]:
         at = _Cursor.parse(cursor)
         parents: dict[int, wire.Product] = {}
+        # A variable product is as old as its own row, whenever its variations are read: an older
+        # observation never replaces a newer one.
+        sent_at = self._client.now()
         while at.pending or not at.is_end:
             if at.pending and at.pending[0] not in parents:
+                sent_at = self._client.now()
                 found = await self._by_ids(at.pending, with_content=with_content)
                 parents = {product.id: product for product in found}
             if at.pending:
                 first, rest = at.pending[0], at.pending[1:]
                 at = _Cursor(at.page, at.last_id, rest, at.is_end, at.total)
-                yield await self._variable_page(parents.pop(first, None), at)
+                parent = parents.pop(first, None)
+                yield await self._variable_page(parent, at, sent_at, with_content=with_content)
                 continue
-            page = await self._client.products({"page": str(at.page)})
+            fields = "" if with_content else SELLING_FIELDS
+            page = await self._client.products({"page": str(at.page)}, fields=fields)
+            sent_at = page.sent_at
             last = ascending(page.ids, at.last_id)
             complete(page, at.page)
             if with_content:
@@ -138,12 +146,18 @@ class Reader:
             rejected=page.rejected,
         )
 
-    async def _variable_page(self, product: wire.Product | None, at: _Cursor) -> ListingPage:
-        observed_at = self._client.now()
+    async def _variable_page(
+        self,
+        product: wire.Product | None,
+        at: _Cursor,
+        observed_at: datetime,
+        *,
+        with_content: bool,
+    ) -> ListingPage:
         rows: tuple[RemoteListing, ...] = ()
         rejected: tuple[str, ...] = ()
         if product is not None:  # None: deleted since its page was read
-            variations, unread = await self._variations(product)
+            variations, unread = await self._variations(product, with_content=with_content)
             if unread:
                 rejected = (str(product.id),)
             else:
@@ -158,17 +172,19 @@ class Reader:
         )
 
     async def _variations(
-        self, product: wire.Product
+        self, product: wire.Product, *, with_content: bool
     ) -> tuple[list[wire.Variation], tuple[str, ...]]:
         if not product.variation_ids:
             return [], ()
-        return await self._client.variations(product.id)
+        return await self._client.variations(product.id, with_content=with_content)
 
     async def _by_ids(self, ids: Sequence[int], *, with_content: bool = True) -> list[wire.Product]:
         found: list[wire.Product] = []
         for start in range(0, len(ids), PER_PAGE):
             asked = ids[start : start + PER_PAGE]
-            page = await self._client.products({"include": ",".join(map(str, asked))})
+            params = {"include": ",".join(map(str, asked))}
+            fields = "" if with_content else SELLING_FIELDS
+            page = await self._client.products(params, fields=fields)
             found.extend(product for product in page.rows if product.id in asked)
         if with_content:
             await self.know_categories(found)
@@ -206,7 +222,9 @@ class Reader:
                 results[ref] = product
                 continue
             if product.is_variable and product.id not in variations:
-                variations[product.id], unread = await self._variations(product)
+                variations[product.id], unread = await self._variations(
+                    product, with_content=with_content
+                )
                 if unread:
                     message = f"variation {unread[0]} of product {product.id} cannot be understood"
                     raise UnexpectedResponseError(message)
@@ -252,7 +270,12 @@ def _bare(row: RemoteListing) -> RemoteListing:
         replace(variant, content=NO_FIELDS, import_fields=NO_FIELDS) for variant in row.variants
     )
     return replace(
-        row, variants=variants, content=NO_FIELDS, import_fields=NO_FIELDS, has_content=False
+        row,
+        variants=variants,
+        content=NO_FIELDS,
+        import_fields=NO_FIELDS,
+        aspects={name: value for name, value in row.aspects.items() if name != "images"},
+        has_content=False,
     )
 
 

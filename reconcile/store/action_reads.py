@@ -165,6 +165,14 @@ async def action_pages(
     )
 
 
+async def recent_actions(
+    conn: AsyncConnection, where: ActionFilter, limit: int
+) -> tuple[ActionRow, ...]:
+    """The newest actions, the newest first."""
+    statement = _filtered(select(*_COLUMNS), where).order_by(actions.c.id.desc()).limit(limit)
+    return tuple(await read_rows(conn, statement, _action))
+
+
 async def count_actions(conn: AsyncConnection, where: ActionFilter) -> int:
     """How many actions the filter lets through."""
     statement = _filtered(select(func.count()).select_from(actions), where)

@@ -213,6 +213,25 @@ WHERE o.channel_id = :channel_id
     )
 
 
+async def wake_waiting(
+    conn: AsyncConnection, channel_id: int, listing_ids: Sequence[int]
+) -> None:
+    """Plan again what was decided to wait for an action that has ended now."""
+    waiting = await conn.execute(
+        text("""
+SELECT DISTINCT l.id FROM unnest(CAST(:ids AS bigint[])) AS l(id)
+LEFT JOIN listing_variants v ON v.listing_id = l.id
+JOIN conditions c ON c.reason = 'Unfinished' AND (
+    (c.object_kind = 'listing' AND c.object_id = l.id)
+    OR (c.object_kind = 'variant' AND c.object_id = v.id))
+"""),
+        {"ids": sorted(set(listing_ids))},
+    )
+    found = [row.id for row in waiting]
+    if found:
+        await mark_dirty(conn, channel_id, found, "ActionEnded")
+
+
 async def next_due(conn: AsyncConnection, channel_id: int, side: Side) -> datetime | None:
     """When the next unfinished action of this side is due; None where there is none."""
     result = await conn.execute(

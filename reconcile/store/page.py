@@ -91,7 +91,7 @@ async def read_pages(
     `children` gives the rows of a parent, whose id it gets as a column.
     """
     wanted = func.unnest(bindparam("parents", list(parents), ARRAY(BigInteger)))
-    parent = wanted.table_valued("id", name="parent")
+    parent = wanted.table_valued("id", name="parent").render_derived()
     statement = children(parent.c.id)
     if after is not None:
         statement = statement.where(key < after if newest_first else key > after)

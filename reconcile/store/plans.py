@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.core.actions import Action, Decision, GuardKind, Standing
 from reconcile.core.types import Listing, Operation
+from reconcile.store.actions import mark_dirty
 
 STORED = frozenset({Standing.WAITING, Standing.ATTENTION})
 """Decisions worth keeping; "in order" and "will be done" are said by the rows themselves."""
@@ -298,9 +299,12 @@ WHERE a.run_id = :run_id AND a.state = 'PLANNED' AND (a.approved OR NOT :only_ap
   AND b.id <> a.id
   AND b.channel_id = a.channel_id AND b.object_id = a.object_id
   AND b.write_group = a.write_group AND b.state IN ('DUE', 'SENDING', 'RETRYING', 'UNKNOWN')
+RETURNING a.listing_id
 """),
         {"run_id": run_id, "only_approved": only_approved},
     )
+    listing_ids = [row.listing_id for row in waiting]
+    await mark_dirty(conn, channel_id, [item for item in listing_ids if item], "Unfinished")
     due = await conn.execute(
         text("""
 UPDATE actions SET state = 'DUE', due_at = :now
@@ -308,4 +312,4 @@ WHERE run_id = :run_id AND state = 'PLANNED' AND (approved OR NOT :only_approved
 """),
         {"run_id": run_id, "now": now, "only_approved": only_approved},
     )
-    return due.rowcount, waiting.rowcount
+    return due.rowcount, len(listing_ids)

@@ -109,8 +109,8 @@ def _conclude(session: Session, finished: Json) -> None:
         )
     if more:
         session.out.say("... and more; all of them with --json.")
-    if finished["error"] is not None:
-        session.out.problems([{**finished["error"], "path": []}] if not session.out.as_json else [])
+    if finished["error"] is not None and not session.out.as_json:
+        session.out.problems([{**finished["error"], "path": []}])
     if finished["state"] != "DONE":
         raise typer.Exit(Exit.REFUSED)
     if any(problem["severity"] == "ERROR" for problem in problems):

@@ -48,14 +48,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def operation_named(session: Session, name: str) -> str:
-    """The operation of that name, written in any case and with or without `_LISTINGS`."""
+    """The operation of that name, in any case; `sync` means `sync_listings`."""
     wanted = name.upper().replace("-", "_")
-    for each in Operation:
-        if wanted in (each.value, each.value.partition("_")[0] + "S"):
-            return each.value
-    found = [each.value for each in Operation if each.value.startswith(f"{wanted}_")]
-    if len(found) == 1:
-        return found[0]
+    for spelled in (wanted, f"{wanted}_LISTINGS", f"{wanted}_ORDERS"):
+        if spelled in Operation.__members__:
+            return spelled
     known = ", ".join(each.value.lower() for each in Operation)
     session.fail(f"{name} is none of: {known}.", code="USAGE", exit_code=Exit.USAGE)
 
@@ -63,7 +60,7 @@ def operation_named(session: Session, name: str) -> str:
 OperationArgument = Annotated[
     str,
     typer.Argument(
-        metavar="OPERATION", help="Such as sync_listings; `sync` will do where it is clear."
+        metavar="OPERATION", help="Such as sync_listings, or sync for short."
     ),
 ]
 
@@ -174,24 +171,37 @@ def describe(session: Session, run: Json) -> None:
             "Seconds": _seconds(run),
         }
     )
-    numbers = {name: value for name, value in run["counts"].items() if isinstance(value, int)}
-    if any(numbers.values()):
-        rows = [(name, value) for name, value in numbers.items() if value]
-        session.out.table(["Counted", "Number"], rows)
-    reasons = run["counts"].get("reasons")
-    if isinstance(reasons, Mapping) and reasons:
-        session.out.table(["Reason", "Number"], [(k, v) for k, v in reasons.items()])
+    report = run["report"]
+    names = [name for name in report["parents"] if _any(report, name)]
+    if names:
+        session.out.table(
+            ["", *(name.capitalize() for name in names)],
+            [
+                [what.capitalize(), *(report[what][name] for name in names)]
+                for what in ("parents", "variants")
+            ],
+        )
+    if report["reasons"]:
+        session.out.table(
+            ["Reason", "Number"], [[row["code"], row["count"]] for row in report["reasons"]]
+        )
+    if report["attention"]:
+        session.out.say(f"{report['attention']} need a person: tallyport listings list --attention")
     if run["actionCounts"]:
         session.out.table(
             ["Action", "State", "Reason", "Number"],
-            [[row["kind"], row["state"], row["reason"], row["count"]] for row in run["actionCounts"]],
+            [
+                [row["kind"], row["state"], row["reason"], row["count"]]
+                for row in run["actionCounts"]
+            ],
         )
     for verdict in run["guard"]:
-        if verdict["isOver"]:
-            limit = f"{verdict['count']} over the limit of {verdict['limit']}"
-            session.out.say(
-                f"Held back by the guard: {verdict['kind']} {limit}. {verdict['message'] or ''}"
-            )
+        if not verdict["isAllowed"]:
+            session.out.say(f"Held back by the guard: {verdict['kind']}. {verdict['message']}")
+
+
+def _any(report: Json, name: str) -> bool:
+    return bool(report["parents"][name] or report["variants"][name])
 
 
 def show_actions(session: Session, run_id: str, *, limit: int | None = None) -> None:

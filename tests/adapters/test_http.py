@@ -90,7 +90,7 @@ STATUSES: list[tuple[int, str, type[AdapterError], bool]] = [
 async def test_answers_become_errors(
     status: int, body: str, expected: type[AdapterError], *, possible: bool, is_write: bool
 ) -> None:
-    """Each kind of answer has its error; only a write that may have been carried out is POSSIBLE."""
+    """Each kind of answer has its error; only a write that may have been done is POSSIBLE."""
     caller, _ = caller_of(lambda _: httpx.Response(status, text=body))
     error = await failed(caller, call(is_write=is_write))
     assert type(error) is expected

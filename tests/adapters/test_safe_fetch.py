@@ -123,7 +123,7 @@ async def test_rebinding_does_not_help() -> None:
 
 
 async def test_plain_http_needs_the_operator() -> None:
-    """http is refused unless the host is allowed."""
+    """Plain http is refused unless the host is allowed."""
     net = FakeNet({"shop.example": [PUBLIC]})
     with pytest.raises(AddressRefusedError, match="https"):
         await net.client().get("http://shop.example/")

@@ -71,6 +71,7 @@ _TARGETS = ("Pause", "Unpause", "Hide", "Unhide", "Delist", "Relist")
 INPUTS = {
     **dict.fromkeys(_CHANNEL, "ChannelInput"),
     **{f"listing{verb}": "ListingTargetsInput" for verb in _TARGETS},
+    **{f"listing{verb}Matching": "ListingMatchingInput" for verb in ("Pause", "Unpause")},
     **{f"variant{verb}": "VariantIdInput" for verb in ("Unlink", "Relink", "Republish")},
 }
 

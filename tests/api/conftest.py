@@ -1,6 +1,7 @@
 """The API over a real database and the platform double, asked the way clients ask: over HTTP."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -37,8 +38,16 @@ def bell() -> Bell:
 def deps(engine: AsyncEngine, store: DoubleStore, bell: Bell) -> Deps:
     """Return the parts an application is built of."""
     return make_deps(
-        engine, double_platform({"main": store, "other": DoubleStore("account-2")}), bell=bell
+        engine,
+        double_platform({"main": store, "other": DoubleStore("account-2")}),
+        bell=bell,
+        clock=now,
     )
+
+
+def now() -> datetime:
+    """The real time: the database's own clock decides when a run is due."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture

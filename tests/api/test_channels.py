@@ -128,9 +128,9 @@ async def test_a_channel_is_found_by_id_and_name(api: Client) -> None:
     number = await connected(api)
 
     data = await api.ask(
-        "query Q($id: ID!) { a: channel(id: $id) { id } b: channel(name: \"shop\") { id } "
-        "c: channels(where: {name: \"shop\", platform: \"double\"}) { nodes { id } } "
-        "d: node(id: $id) { __typename id } e: channel(name: \"other\") { id } }",
+        'query Q($id: ID!) { a: channel(id: $id) { id } b: channel(name: "shop") { id } '
+        'c: channels(where: {name: "shop", platform: "double"}) { nodes { id } } '
+        'd: node(id: $id) { __typename id } e: channel(name: "other") { id } }',
         id=number,
     )
 
@@ -192,7 +192,8 @@ async def test_check_pause_resume_and_remove(api: Client, store: DoubleStore) ->
     resumed = await api.do("channelResume", one, "channel { isPaused health }")
     removed = await api.do("channelRemove", one, "channel { removedAt }")
     listed = await api.ask(
-        "{ a: channels { nodes { id } } b: channels(where: {includeRemoved: true}) { nodes { id } } }"
+        "{ a: channels { nodes { id } } "
+        "b: channels(where: {includeRemoved: true}) { nodes { id } } }"
     )
 
     assert checked["account"]["currency"] == "EUR"
@@ -228,9 +229,7 @@ async def test_operations_are_configured(api: Client) -> None:
         "settings": {"doubleImportListings": {"pauseNew": True}},
     }
 
-    payload = await api.do(
-        "operationConfigure", given, "operation { isEnabled isPaused settings }"
-    )
+    payload = await api.do("operationConfigure", given, "operation { isEnabled isPaused settings }")
     given["operation"] = "SYNC_LISTINGS"
     (error,) = await api.refusal("operationConfigure", given)
     (unsupported,) = await api.refusal(

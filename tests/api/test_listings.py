@@ -73,7 +73,7 @@ async def test_a_listing_is_created_changed_and_found(api: Client) -> None:
         selection,
     )
     by_sku = await api.ask(
-        "query Q($c: ID!) { listing(channel: $c, sku: \"TEE-M\") { sku } }", c=channel
+        'query Q($c: ID!) { listing(channel: $c, sku: "TEE-M") { sku } }', c=channel
     )
 
     assert (first["isNew"], second["isNew"], second["isChanged"]) == (True, False, False)
@@ -179,8 +179,9 @@ async def test_what_a_state_does_not_allow_is_refused(api: Client) -> None:
     await api.do("listingUnhide", target, "")
     await api.do("listingDelist", target, "")
     await api.do("listingRelist", target, "results { changedVariants }")
-    await api.do("listingUnpause", target, "")
+    (unpause,) = await api.refusal("listingUnpause", target)
 
+    assert unpause["code"] == "WRONG_STATE"
     assert refused["code"] == "WRONG_STATE"
     assert "hidden" in refused["message"]
     assert hidden["variant"] == {"presence": "HIDDEN", "isPresenceStated": True}
@@ -193,7 +194,8 @@ async def test_a_filter_pauses_many(api: Client) -> None:
         await upserted(api, channel, f"MUG-{number}")
 
     done = await api.do(
-        "listingPauseMatching", {"where": {"channel": channel, "skuPrefix": "MUG-"}},
+        "listingPauseMatching",
+        {"where": {"channel": channel, "skuPrefix": "MUG-"}},
         "changedVariants",
     )
     back = await api.do(
@@ -205,10 +207,8 @@ async def test_a_filter_pauses_many(api: Client) -> None:
     assert (refused["code"], refused["path"]) == ("MISSING", ["input", "where", "channel"])
 
 
-async def test_a_sync_shows_wanted_and_seen(
-    api: Client, deps: Deps, store: DoubleStore
-) -> None:
-    """After link and sync the variant shows both sides, the run its numbers, the log its requests."""
+async def test_a_sync_shows_wanted_and_seen(api: Client, deps: Deps, store: DoubleStore) -> None:
+    """After link and sync the variant shows both sides, and the run what it did."""
     store.add("Mug", variant("MUG", price="5", quantity=1))
     channel = await connected(api)
     await upserted(api, channel, "MUG", list_price=PRICE)
@@ -216,8 +216,7 @@ async def test_a_sync_shows_wanted_and_seen(
 
     done = await run(api, deps, channel, "SYNC_LISTINGS")
     data = await api.ask(
-        VARIANT
-        % "syncStatus seenPresence needsAttention withheld { field } item { stated } "
+        VARIANT % "syncStatus seenPresence needsAttention withheld { field } item { stated } "
         "values { field wanted seen isInSync } link { state origin remote { sku seen linkedTo "
         "{ sku } } } listing { sku syncStatus } conditions { type status reason }",
         channel=channel,

@@ -18,7 +18,7 @@ async def test_an_unsupported_operation_is_refused(api: Client) -> None:
     (error,) = await api.refusal("runRequest", {"channel": channel, "operation": "GET_ORDERS"})
     data = await api.ask("{ runs { nodes { id } } }")
 
-    assert error["code"] == "UNSUPPORTED"
+    assert (error["code"], error["path"]) == ("UNSUPPORTED", ["input", "operation"])
     assert "The double has no orders." in error["message"]
     assert data == {"runs": {"nodes": []}}
 
@@ -115,6 +115,7 @@ async def test_a_run_is_canceled_once(api: Client) -> None:
 
     assert canceled["run"]["isCancelRequested"] or canceled["run"]["state"] == "CANCELED"
     assert {again["code"], approve["code"]} == {"WRONG_STATE"}
+    assert again["path"] == ["input", "id"]
     assert ghost["code"] == "NOT_FOUND"
 
 

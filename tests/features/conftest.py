@@ -1,5 +1,6 @@
 """Fixtures of the feature tests: one live instance per session, a fresh store and channel per test."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -34,8 +35,18 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """Run one Tallyport for all feature tests, as `tallyport up` does."""
     running = Instance(tmp_path_factory.mktemp("live"))
     running.start()
-    yield running
-    running.stop()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(autouse=True)
+def told_log(instance: Instance) -> Iterator[None]:
+    """Show what the instance logged during a test; pytest prints it where the test fails."""
+    before = len(instance.log)
+    yield
+    sys.stderr.write(instance.log[before:][-8000:])
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ Speaks to the control routes only. One class per platform; `STORES` lists them. 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 import httpx
@@ -20,7 +21,7 @@ class Held:
     product: str
     variant: str | None
     sku: str
-    price: str
+    price: Decimal | None
     quantity: int | None
     is_buyable: bool
 
@@ -202,7 +203,7 @@ class WooStore:
                 product=str(parent or row["id"]),
                 variant=str(row["id"]) if parent else None,
                 sku=sku,
-                price=str(row["regular_price"]),
+                price=Decimal(row["regular_price"]) if row["regular_price"] else None,
                 quantity=row["stock_quantity"] if row["manage_stock"] is True else None,
                 is_buyable=row["stock_status"] != "outofstock" and row["status"] == "publish",
             )

@@ -72,7 +72,7 @@ def woocommerce(products: int, variable: int, batch_size: int) -> Stand:
         settle=shop.sandbox.app.settle,
         transport=shop.transport,
         read_path="/products",
-        write_paths={kind: "/batch" for kind in ActionKind},
+        write_paths=dict.fromkeys(ActionKind, "/batch"),
         secrets=tuple(shop.sandbox.credentials.values()),
         skus=lambda: [
             item["sku"] for kind in ("products", "variations") for item in shop.holdings(kind)

@@ -1,6 +1,7 @@
 """Publishing: products are created complete, once, and half-made ones are finished."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ async def test_content_arrives() -> None:
         "attributes": {"Material": "Stone"},
     }
     write = new_listing("Salt & pepper < 5", "MUG", content=content)
-    own = {
+    own: dict[str, Any] = {
         "global_unique_id": "4006381333931",
         "mpn": "M-1",
         "upc": "012345678905",

@@ -1,7 +1,8 @@
-"""Every decision code by an example: when it is said, how it stands, and what the sentence names."""
+"""Every decision code by an example: when it is said, how it stands, what the sentence names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from samples import (
@@ -17,7 +18,7 @@ from samples import (
     unlinked,
 )
 
-from reconcile.core.actions import ActionKind, Plan, Standing
+from reconcile.core.actions import ActionKind, GuardKind, Plan, Standing
 from reconcile.core.codes import Code
 from reconcile.core.context import ImportMode
 from reconcile.core.listings import Match, plan_import, plan_listing
@@ -29,6 +30,7 @@ from reconcile.core.types import (
     RemoteListing,
     RemoteRef,
     SeenPresence,
+    Variant,
     Withheld,
     WritePolicy,
 )
@@ -51,12 +53,18 @@ class Example:
     plan: Callable[[], Plan]
 
 
-def _plan(operation, *variants, of=None, **settings):  # type: ignore[no-untyped-def]
+def _plan(
+    operation: Operation, *variants: Variant, of: Mapping[str, Any] | None = None, **settings: Any
+) -> Callable[[], Plan]:
     made = listing(*variants, **(of or {}))
     return lambda: plan_listing(made, context(operation, **settings))
 
 
-def _import(*matches, product=FOREIGN, duplicates=frozenset()):  # type: ignore[no-untyped-def]
+def _import(
+    *matches: Match,
+    product: RemoteListing = FOREIGN,
+    duplicates: frozenset[str] = frozenset(),
+) -> Callable[[], Plan]:
     return lambda: plan_import(product, matches, context(IMPORT), duplicates)
 
 
@@ -340,3 +348,20 @@ def test_several_of_ours_match_one_of_theirs() -> None:
     plan = _import(Match(REF, "9", "1", "A"), Match(REF, "9", "2", "A2"))()
     assert plan.actions == ()
     assert "A, A2" in only(plan, Code.DUPLICATE_KEY_OURS).message
+
+
+@pytest.mark.parametrize("scheduled", [True, False])
+def test_only_a_scheduled_import_is_guarded(*, scheduled: bool) -> None:
+    """An import that overwrites ours costs budget unless a person started it."""
+    seen = remote(import_fields={"title": "T", "sku": "their own"})
+    plan = _plan(IMPORT, linked(seen), import_mode=ImportMode.OVERWRITE, scheduled=scheduled)()
+    (action,) = plan.actions
+    assert action.guards == ((GuardKind.IMPORT_OVERWRITE,) if scheduled else ())
+    assert [(change.field, change.variant_id) for change in action.changes] == [("title", "1")]
+
+
+def test_a_new_product_costs_no_budget() -> None:
+    """Importing what we do not have overwrites nothing."""
+    product = replace(FOREIGN, variants=(remote(),))
+    (action,) = plan_import(product, (), context(IMPORT, scheduled=True)).actions
+    assert action.guards == ()

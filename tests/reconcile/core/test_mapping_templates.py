@@ -67,7 +67,7 @@ def canonical(field: str, value: Value) -> Value:
     return value.strip() or None if isinstance(value, str) else value
 
 
-def evaluate(  # noqa: PLR0913 - everything a test may want to change
+def evaluate(
     listing: Fields,
     variant: Fields,
     quantity: int | None = 3,

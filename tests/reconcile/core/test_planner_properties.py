@@ -4,55 +4,29 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from worlds import QUANTITY, agreeing, contexts, worlds
+from worlds import QUANTITY, agreeing, contexts, listing_of, thorough, touched, variants_of, worlds
 
 from reconcile.core.actions import (
     OPERATION_ACTIONS,
     POLICY_ACTIONS,
-    Action,
     ActionKind,
     GuardKind,
     Outcome,
-    Plan,
     Standing,
 )
 from reconcile.core.codes import Code
 from reconcile.core.context import ImportMode, PlanContext
 from reconcile.core.keys import keyed
-from reconcile.core.listings import pair, plan_listing, plan_world
-from reconcile.core.predict import apply
+from reconcile.core.listings import plan_world
 from reconcile.core.types import (
-    Failure,
     LinkState,
-    Listing,
-    Operation,
     Presence,
-    Variant,
+    RemoteRef,
     ZeroCause,
 )
 from reconcile.core.world import World
-
-thorough = settings(
-    max_examples=min(500, settings().max_examples),
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-
-
-def variants_of(world: World, context: PlanContext) -> dict[str, Variant]:
-    """Our variants by id, paired."""
-    return {item.id: item for listing in pair(world, context) for item in listing.variants}
-
-
-def listing_of(world: World, context: PlanContext) -> dict[str, Listing]:
-    """Our listings by variant id, paired."""
-    return {item.id: listing for listing in pair(world, context) for item in listing.variants}
-
-
-def touched(action: Action) -> tuple[str, ...]:
-    """Ids of our variants an action is about."""
-    return action.variant_ids if action.variant_id is None else (action.variant_id,)
 
 
 @thorough
@@ -108,7 +82,7 @@ def test_links_before_publishing(world: World, context: PlanContext) -> None:
 def test_a_link_is_never_guessed(world: World, context: PlanContext) -> None:
     """A link goes to the only free candidate of the only variant that wants it."""
     ours = variants_of(world, context)
-    taken = Counter()
+    taken: Counter[RemoteRef] = Counter()
     for action in plan_world(world, context).actions:
         if action.kind is ActionKind.LINK:
             assert action.variant_id is not None
@@ -357,107 +331,3 @@ def test_actions_and_decisions_agree(world: World, context: PlanContext) -> None
         assert (kind, subject) in planned or subject is None
     for kind in imports:
         assert (kind, None) in announced
-
-
-@thorough
-@given(worlds(), contexts())
-def test_a_permanent_failure_is_not_repeated(world: World, context: PlanContext) -> None:
-    """What failed for good is not tried again with the same input, nor something else for it."""
-    before = plan_world(world, context)
-    for action in before.actions:
-        if not action.listing_id or action.kind is ActionKind.LINK:
-            continue  # a link is no request and never fails for good
-        failure = Failure(action.kind.value, action.input_hash, "Rejected", "the platform said no")
-        failed = replace(
-            world, listings=tuple(_failing(item, action, failure) for item in world.listings)
-        )
-        after = plan_world(failed, context)
-        said = [item for item in after.decisions if item.code == Code.FAILED_BEFORE]
-        assert any(item.action is action.kind for item in said)
-        assert action.key not in {item.key for item in after.actions}
-        new = {item.key: item for item in after.actions}.keys() - {a.key for a in before.actions}
-        # A presence action that cannot be done no longer holds up the values beside it.
-        may_go = action.kind in (ActionKind.HIDE, ActionKind.UNHIDE, ActionKind.OVERWRITE)
-        assert may_go or not new
-
-
-def _failing(listing: Listing, action: Action, failure: Failure) -> Listing:
-    if listing.id != action.listing_id:
-        return listing
-    if action.variant_id is None:
-        return replace(listing, failures=(failure,))
-    return replace(
-        listing,
-        variants=tuple(
-            replace(item, failures=(failure,)) if item.id == action.variant_id else item
-            for item in listing.variants
-        ),
-    )
-
-
-ROUNDS = 12
-
-
-@thorough
-@given(worlds(), contexts())
-def test_settles(world: World, context: PlanContext) -> None:
-    """Applying a plan and planning again ends in a plan without actions."""
-    for _ in range(ROUNDS):
-        plan = plan_world(world, context)
-        if not plan.actions:
-            return
-        for action in plan.actions:
-            world = apply(world, action, context)
-    raise AssertionError(f"still planning after {ROUNDS} rounds: {plan.actions}")
-
-
-@thorough
-@given(worlds(), contexts((Operation.SYNC_LISTINGS,)))
-def test_settled_means_in_order(world: World, context: PlanContext) -> None:
-    """After a sync that nothing held back, the channel holds every wanted value."""
-    context = replace(context, policy=context.policy.FULL, supported=frozenset(ActionKind))
-    world = _unhindered(world)
-    plan = Plan()
-    for _ in range(ROUNDS):
-        plan = plan_world(world, context)
-        for action in plan.actions:
-            world = apply(world, action, context)
-    for variant in variants_of(world, context).values():
-        said = {item.code for item in plan.decisions if item.variant_id == variant.id}
-        if Code.IN_SYNC in said and variant.remote is not None:
-            kept = variant.presence is Presence.HIDDEN
-            skipped = context.rule(Presence.HIDDEN).overwrites if kept else frozenset()
-            for name, value in variant.wanted.items():
-                assert name in skipped or variant.remote.seen[name] == value
-
-
-def _unhindered(world: World) -> World:
-    return replace(
-        world,
-        listings=tuple(
-            replace(
-                listing,
-                busy={},
-                variants=tuple(replace(v, busy={}, paused=False) for v in listing.variants),
-            )
-            for listing in world.listings
-        ),
-    )
-
-
-@thorough
-@given(worlds(), contexts())
-def test_one_listing_decides_as_the_world_does(world: World, context: PlanContext) -> None:
-    """Planning paired listings one by one gives what planning the whole world gives."""
-    whole = {item.key for item in plan_world(world, context).actions if item.listing_id}
-    single = {
-        item.key
-        for listing in pair(world, context)
-        for item in plan_listing(listing, context).actions
-    }
-    assert single <= whole
-    assert all(
-        item.kind is ActionKind.LINK
-        for item in plan_world(world, context).actions
-        if item.listing_id and item.key not in single
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
+from typing import TypeVar
 
 import pytest
 from samples import linked, remote, unlinked
@@ -25,8 +26,10 @@ from reconcile.core.states import (
 )
 from reconcile.core.types import LinkState, Presence, SeenPresence, Variant
 
+S = TypeVar("S", bound=StrEnum)
 
-def reachable(table: Mapping[StrEnum, frozenset[StrEnum]], start: StrEnum) -> set[StrEnum]:
+
+def reachable(table: Mapping[S, frozenset[S]], start: S) -> set[S]:
     """Every state that can be come to."""
     found = {start}
     todo = [start]

@@ -25,7 +25,7 @@ maybe = st.none() | units
         (5, 0, 0, 0, None, 0),
     ],
 )
-def test_sums(  # noqa: PLR0913 - the row of a table
+def test_sums(
     stated: int | None,
     deducted: int,
     buffer: int,

@@ -6,10 +6,12 @@ corner of the decision tables is met within a hundred examples.
 
 from dataclasses import replace
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from reconcile.core.actions import ActionKind
+from reconcile.core.actions import Action, ActionKind
 from reconcile.core.context import ImportMode, PlanContext, PresenceRule
+from reconcile.core.listings import pair
 from reconcile.core.types import (
     Fields,
     LinkState,
@@ -45,16 +47,17 @@ LISTING_OPERATIONS = (
 
 rarely = st.integers(0, 9).map(lambda number: number == 7)
 keys = st.sampled_from(("A", "B", "C", "D", "E", None))
+Values = st.SearchStrategy[Fields]
 quantities = st.sampled_from((0, 0, 3, 10))
 prices = st.sampled_from(("0", "4", "10", "12.5"))
-sync_fields = st.fixed_dictionaries(
+sync_fields: Values = st.fixed_dictionaries(
     {}, optional={QUANTITY: quantities, PRICE: prices, COST: prices}
 )
-listing_content = st.fixed_dictionaries(
+listing_content: Values = st.fixed_dictionaries(
     {}, optional={"title": st.sampled_from(("T", "U")), "brand": st.just("acme")}
 )
-variant_content = st.fixed_dictionaries({}, optional={"mpn": st.sampled_from(("1", "2"))})
-import_fields = st.fixed_dictionaries({}, optional={"title": st.sampled_from(("T", "U"))})
+variant_content: Values = st.fixed_dictionaries({}, optional={"mpn": st.sampled_from(("1", "2"))})
+import_fields: Values = st.fixed_dictionaries({}, optional={"title": st.sampled_from(("T", "U"))})
 withheld = rarely.flatmap(
     lambda is_withheld: st.lists(
         st.builds(
@@ -282,3 +285,24 @@ def agreeing(world: World) -> World:
             )
         )
     return World(tuple(listings), tuple(mirror), links)
+
+
+thorough = settings(
+    max_examples=min(500, settings().max_examples),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def variants_of(world: World, context: PlanContext) -> dict[str, Variant]:
+    """Our variants by id, paired."""
+    return {item.id: item for listing in pair(world, context) for item in listing.variants}
+
+
+def listing_of(world: World, context: PlanContext) -> dict[str, Listing]:
+    """Our listings by variant id, paired."""
+    return {item.id: listing for listing in pair(world, context) for item in listing.variants}
+
+
+def touched(action: Action) -> tuple[str, ...]:
+    """Ids of our variants an action is about."""
+    return action.variant_ids if action.variant_id is None else (action.variant_id,)

@@ -1,7 +1,7 @@
 """A channel of the test platform on real PostgreSQL, with everything a runtime test acts on."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from reconcile.commands.channels import NewChannel, connect
 from reconcile.commands.runs import RunRequest, request_run
 from reconcile.contract import Platform
 from reconcile.core.types import Operation, Presence, Side, Value, WritePolicy
-from reconcile.deps import Deps, Tuning
+from reconcile.deps import Deps, Recorder, Tuning
 from reconcile.stated import Origin, StatedListing, StatedVariant
 from reconcile.store.channels import load_channel
 from reconcile.store.listing_rows import VariantRow
@@ -20,8 +20,8 @@ from reconcile.store.listings import find_variant
 from reconcile.store.stating import write_listings
 from reconcile.worker import drain, drain_until_idle
 from tests.platform_double import double_platform
-from tests.store_double import DoubleStore
-from tests.wiring_double import Bell, make_deps
+from tests.store_double import DoubleStore, variant
+from tests.wiring_double import Bell, DirectTransport, make_deps
 
 IMPORT, LINK, SYNC, PUBLISH = (
     Operation.IMPORT_LISTINGS,
@@ -47,6 +47,25 @@ class ShiftedClock:
 
 
 @dataclass
+class Hook:
+    """What a test does whenever a request is about to leave."""
+
+    before_request: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass
+class HookedTransport(DirectTransport):
+    """The transport of the doubles with a hook in front of every request."""
+
+    hook: Hook = field(default_factory=Hook)
+
+    async def acquire(self, cost: float) -> None:
+        """Do what the test wants done now."""
+        if self.hook.before_request is not None:
+            await self.hook.before_request()
+
+
+@dataclass
 class Stage:
     """One store, one channel, and the runtime that works on it."""
 
@@ -54,8 +73,8 @@ class Stage:
     store: DoubleStore
     clock: ShiftedClock
     bell: Bell
+    hook: Hook
     channel_id: int = 0
-    skus: dict[int, str] = field(default_factory=dict)
 
     async def connect(
         self, policy: WritePolicy = WritePolicy.FULL, guard: Mapping[str, Value] | None = None
@@ -147,6 +166,34 @@ class Stage:
         """Work until nothing is due now."""
         await drain_until_idle(self.deps, self.channel_id)
 
+    async def linked(self, count: int, price: str = "10", quantity: int = 5) -> list[str]:
+        """So many products on both sides, linked and in sync; their SKUs."""
+        skus = [f"S{number:04d}" for number in range(count)]
+        for sku in skus:
+            self.store.add(f"Title of {sku}", variant(sku, price, quantity))
+        await self.state(
+            *(
+                StatedListing(
+                    sku,
+                    {"title": f"Title of {sku}"},
+                    variants=[
+                        StatedVariant(
+                            sku,
+                            {
+                                "list_price": {"amount": price, "currency": "EUR"},
+                                "quantity": quantity,
+                            },
+                        )
+                    ],
+                )
+                for sku in skus
+            )
+        )
+        run = await self.run(SYNC, full=True)
+        assert run["result"] == "SUCCEEDED", dict(run)
+        self.store.requests.clear()
+        return skus
+
     async def slice(self) -> bool:
         """Work for one slice; True when there is more to do."""
         return await drain(self.deps, self.channel_id, Side.LISTINGS, "test")
@@ -204,5 +251,10 @@ def make_stage(
     clock = ShiftedClock()
     bell = Bell()
     chosen = platform or double_platform({"main": store}, batch_size=batch_size)
+    hook = Hook()
+
+    def transport(channel_id: int, platform: Platform, record: Recorder | None) -> HookedTransport:
+        return HookedTransport(clock, record, hook=hook)
+
     deps = make_deps(engine, chosen, clock=clock, bell=bell, tuning=tuning)
-    return Stage(deps, store, clock, bell)
+    return Stage(replace(deps, transport=transport), store, clock, bell, hook)

@@ -13,7 +13,7 @@ from reconcile.core.drafting import action_order
 from reconcile.core.listings import plan_import, plan_listing, plan_world
 from reconcile.core.types import Failure, Operation
 from reconcile.core.world import World
-from reconcile.store import pairs
+from reconcile.store import marking, pairs
 from tests.reconcile.core.worlds import COST, PRICE, QUANTITY, contexts, worlds
 from tests.reconcile.runtime.calm_worlds import calm_worlds
 from tests.reconcile.runtime.world_rows import (
@@ -60,8 +60,8 @@ def _with_failures(world: World, failed: list[Action]) -> World:
 
 async def _sql_plan(conn: AsyncConnection, context: PlanContext) -> tuple[Plan, frozenset[str]]:
     """The plan the runtime would make, and the ids of the listings that SQL marked."""
-    await pairs.mark_candidates(conn, RUN_ID, CHANNEL_ID, context.operation)
-    marked = await pairs.next_candidates(conn, RUN_ID, 1, 0, 1000)
+    await marking.mark_candidates(conn, RUN_ID, CHANNEL_ID, context.operation)
+    marked = await marking.next_candidates(conn, RUN_ID, 1, 0, 1000)
     listings = await pairs.load_listings(conn, CHANNEL_ID, marked, FIELDS)
     plans = [plan_listing(listing, context) for listing in listings]
     if context.operation is Operation.IMPORT_LISTINGS:

@@ -1,0 +1,51 @@
+"""A variation of the test platform whose pages state a wrong total or leave products out."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconcile.contract import AccountInfo, Adapter, ListingPage, Platform, Transport
+from reconcile.core.types import Value
+from tests.adapter_double import Credentials, DoubleAdapter
+from tests.platform_double import double_platform
+from tests.store_double import DoubleStore
+
+
+@dataclass
+class Lies:
+    """What the pages say that is not so."""
+
+    total: int | None = None
+    """Stated instead of the true number of products."""
+    left_out: set[str] = field(default_factory=set)
+    """Ids of products that a walk does not show, though a read by id does."""
+
+
+class LyingAdapter(DoubleAdapter):
+    """The double's adapter with lies in its pages."""
+
+    lies: Lies
+
+    async def listings(
+        self, cursor: Mapping[str, Value] | None, *, with_content: bool = True
+    ) -> AsyncIterator[ListingPage]:
+        """The true pages, made untrue."""
+        async for page in super().listings(cursor, with_content=with_content):
+            rows = tuple(row for row in page.rows if row.id not in self.lies.left_out)
+            total = page.total if self.lies.total is None else self.lies.total
+            left = 0 if self.lies.total is not None else len(self.lies.left_out)
+            yield replace(page, rows=rows, total=None if total is None else total - left)
+
+
+def lying_platform(store: DoubleStore, lies: Lies) -> Platform:
+    """The double platform with `LyingAdapter` in front of the store."""
+
+    def connect(
+        credentials: object, settings: object, account: AccountInfo | None, transport: Transport
+    ) -> Adapter:
+        assert isinstance(credentials, Credentials)
+        adapter = LyingAdapter(platform, store, credentials, transport)
+        adapter.lies = lies
+        return adapter
+
+    platform = replace(double_platform({"main": store}), connect=connect)
+    return platform
