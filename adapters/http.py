@@ -237,6 +237,8 @@ class Caller:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failed:
             # Nothing has left: the name is unknown, the port is closed, TLS did not come about.
             message = f"No connection to {httpx.URL(call.url).host}: {_kind(failed)}"
+            if "SSL" in message:
+                message += ". The address is https; does a certificate answer there at all?"
             raise UnavailableError(message, code="NoConnection") from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as failed:
             raise RejectedError(f"Not an address to send to: {_kind(failed)}") from None

@@ -37,7 +37,7 @@ class ItemSetInput:
     source: str = strawberry.field(default="API", description="Where they come from.")
 
 
-@strawberry.type
+@strawberry.type(description="What became of one statement.")
 class ItemSetResult:
     """What became of one statement."""
 

@@ -83,8 +83,10 @@ def lane_of(channel: Channel, action: Action) -> int:
 def guard_limits(stored: Mapping[str, Any]) -> GuardLimits:
     """The channel's limits; what it does not state is the default."""
     default = GuardLimits()
+    stated = {name: value for name, value in stored.items() if value is not None}
     return GuardLimits(
-        count=int(stored.get("count") or default.count),
-        share=Decimal(str(stored.get("share") or default.share)),
-        ceiling=int(stored.get("ceiling") or default.ceiling),
+        # Zero is a limit: "ask me always".
+        count=int(stated.get("count", default.count)),
+        share=Decimal(str(stated.get("share", default.share))),
+        ceiling=int(stated.get("ceiling", default.ceiling)),
     )

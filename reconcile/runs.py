@@ -4,7 +4,6 @@ The state of a run is rows: `phase` says which step is next and where in it. Eac
 it did together with the phase behind it, so any worker can go on after any end.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,11 +13,10 @@ import structlog
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile import fetch
-from reconcile.context import compared_fields, guard_limits, lane_of, plan_context
+from reconcile import fetch, guarding
+from reconcile.context import compared_fields, lane_of, plan_context
 from reconcile.contract import AdapterError, RateLimitedError, UnauthorizedError
-from reconcile.core import guard
-from reconcile.core.actions import Action, GuardKind, Plan
+from reconcile.core.actions import Action, Plan
 from reconcile.core.context import PlanContext
 from reconcile.core.listings import plan_import, plan_listing
 from reconcile.core.states import UNLINKED_CODES, RunResult, RunState
@@ -293,35 +291,12 @@ class Run:
         """Hold back what is over budget; the rest of the plan goes on."""
         run_id = self.row["id"]
         async with self.execution.fenced() as conn:
-            planned = await plans.guard_counts(conn, run_id)
-            executed = await plans.executed_counts(conn, self.channel.id)
-            linked = await plans.linked_count(conn, self.channel.id)
-            verdicts = guard.assess(
-                Counter(planned), Counter(executed), linked, guard_limits(self.channel.guard)
-            )
-            refused = {
-                GuardKind(kind): verdict.message
-                for kind, verdict in verdicts.items()
-                if not verdict.allowed
-            }
+            now = self.execution.deps.clock()
+            verdicts = await guarding.judge(conn, self.channel, run_id, now)
             if not self.row["plan_only"]:
-                await plans.refuse(conn, run_id, refused)
-            await run_rows.planned(
-                conn,
-                run_id,
-                self.channel.revision,
-                {
-                    str(kind): {
-                        "allowed": verdict.allowed,
-                        "planned": verdict.planned,
-                        "executed": verdict.executed,
-                        "limit": verdict.limit,
-                        "message": verdict.message,
-                    }
-                    for kind, verdict in verdicts.items()
-                    if verdict.planned
-                },
-            )
+                context = self._context()
+                await guarding.hold_back(conn, self.channel, context, run_id, verdicts)
+            await run_rows.planned(conn, run_id, self.channel.revision, guarding.as_json(verdicts))
             await self._consume_dirt(conn)
             self.phase["step"] = "local"
             await run_rows.save_phase(conn, run_id, self.phase, RunState.PLANNED)
@@ -444,6 +419,8 @@ WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED', 'DUE', 'RETRYING')
     async def _report(self, state: RunState) -> None:
         run_id = self.row["id"]
         async with self.execution.fenced() as conn:
+            if state is not RunState.PLANNED:
+                await plans.clear_approvals(conn, run_id)
             summary = await run_rows.action_summary(conn, run_id)
             attention = await run_rows.attention_count(conn, run_id)
             said = await run_rows.notification(conn, run_id)

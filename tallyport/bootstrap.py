@@ -1,4 +1,4 @@
-"""The first tokens of an instance, made on the machine itself because no API can be asked without one."""
+"""The first tokens of an instance, made on the machine itself: no API can be asked without one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """A client of the GraphQL API over HTTP, as the command line and the demo use it.
 
-It knows how the API answers (data, userErrors, errors, statuses) and nothing of any noun. Every fault
-becomes one of these, with a sentence that says what to do::
+It knows how the API answers (data, userErrors, errors, statuses) and nothing of any noun. Every
+fault becomes one of these, with a sentence that says what to do::
 
     ClientError
     ├── UnreachableError     nothing answers at the address

@@ -1,4 +1,4 @@
-"""Rings for a worker through the queue; a ring that is lost loses nothing, the sweep finds what is due.
+"""Rings for a worker through the queue; a lost ring loses nothing, the sweep finds what is due.
 
 Holds ids only, as JSON. Must never make a command fail: Redis being away is noted, not raised.
 """
@@ -36,7 +36,7 @@ def redis_settings(url: str) -> RedisSettings:
 
 
 class QueueDoorbell:
-    """Rings through arq; the connection is made with the first ring and made again when it breaks."""
+    """Rings through arq; connects with the first ring, and again when the connection breaks."""
 
     def __init__(self, engine: AsyncEngine, redis_url: str) -> None:
         self._engine = engine

@@ -36,11 +36,9 @@ _PENDING = frozenset({"PLANNED", "DUE", "SENDING", "RETRYING", "UNKNOWN"})
 
 def run_has_ended(run: Json) -> bool:
     """Whether nothing more happens to a run by itself."""
-    if run["state"] in _ENDED:
-        return True
-    wait = run.get("waitingFor")
-    return run["state"] == "PLANNED" and (
-        bool(run["isPlanOnly"]) or (wait is not None and "pproval" in wait["code"])
+    # A run passes through PLANNED on its way; it rests there only when it has been finished.
+    return run["state"] in _ENDED or (
+        run["state"] == "PLANNED" and run["finishedAt"] is not None
     )
 
 

@@ -1,7 +1,8 @@
 """Child processes that end when whoever started them ends, however that happened.
 
-The starter keeps the writing end of a pipe; the kernel closes it with the starter, kill -9 included,
-and the child, which reads its standard input, asks itself to stop. Nothing else may read that input.
+The starter keeps the writing end of a pipe; the kernel closes it with the starter, kill -9
+included, and the child, which reads its standard input, asks itself to stop. Nothing else may read
+that input.
 """
 
 import os

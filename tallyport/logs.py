@@ -62,6 +62,18 @@ def _redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     return event
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what is standard error at that moment, which a caller in this process may change."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override] # an attribute there
+        """Standard error."""
+        return sys.stderr
+
+
 def configure_logs(
     level: str, *, stream: TextIO | None = None, as_json: bool | None = None
 ) -> None:
@@ -90,9 +102,8 @@ def configure_logs(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(target)
+    handler = _StandardError() if stream is None else logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -102,6 +113,6 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Both write one line per request at INFO; ours say the same with less and without query strings.
-    for noisy in ("httpx", "httpcore", "arq.worker", "uvicorn.access"):
+    # They write one line per request or job at INFO; ours say more with less.
+    for noisy in ("httpx", "httpcore", "arq.worker", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

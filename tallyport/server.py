@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import socket
-from contextlib import contextmanager
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -62,7 +62,8 @@ async def _serve(
             loop.add_signal_handler(number, _ask_to_exit, server)
         sockets = None if listener is None else [listener]
         task = asyncio.create_task(server.serve(sockets=sockets))
-        while not server.started and not task.done():
+        # Uvicorn has no event for it, only the attribute.
+        while not server.started and not task.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         if server.started and on_ready is not None:
             on_ready(settings.base_url)

@@ -32,6 +32,8 @@ class Child:
     environment: Mapping[str, str] = field(repr=False)
     files: tuple[int, ...] = ()
     """Descriptors it inherits."""
+    replaces: str | None = None
+    """Option that tells it the process id of its predecessor, which has ended."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class _Slot:
     started_at: float = 0.0
     next_start: float = 0.0
     delay: float = _FIRST_DELAY
+    ended: int | None = None
+    """Process id of the last one that ended."""
 
 
 class Supervisor:
@@ -76,13 +80,16 @@ class Supervisor:
     def _start(self, slot: _Slot) -> None:
         # The pipe on its standard input is the lifeline: see `tallyport.lifeline`. Its output goes
         # to our standard error, because standard output belongs to what `up` itself says.
+        command = list(slot.child.command)
+        if slot.child.replaces is not None and slot.ended is not None:
+            command += [slot.child.replaces, str(slot.ended)]
         slot.process = subprocess.Popen(  # noqa: S603 - our own command
-            list(slot.child.command),
+            command,
             stdin=subprocess.PIPE,
             stdout=sys.stderr,
             env=dict(slot.child.environment),
             pass_fds=slot.child.files,
-            # A Ctrl-C at the terminal reaches the supervisor only, which ends the children in order.
+            # Ctrl-C at the terminal reaches the supervisor only, which ends its children in order.
             start_new_session=True,
         )
         slot.started_at = time.monotonic()
@@ -100,6 +107,7 @@ class Supervisor:
             slot.delay = _FIRST_DELAY
         log.warning("process_ended", process=slot.child.name, code=code, again_in=slot.delay)
         _close_lifeline(slot.process)
+        slot.ended = slot.process.pid
         slot.process = None
         slot.next_start = now + slot.delay
         slot.delay = min(slot.delay * 2, _LONGEST_DELAY)

@@ -1,7 +1,7 @@
 """Everything on one machine: services, migrations, the API and a worker, until asked to stop.
 
-This process listens on the port and supervises the two others, which answer for it: while the server
-process is being started again, requests wait in the listening socket instead of being refused.
+This process listens on the port and supervises the two others, which answer for it: while the
+server process is started again, requests wait in the listening socket instead of being refused.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ def _children(settings: Settings, listener: socket.socket) -> list[Child]:
             environment,
             (socket_number,),
         ),
-        Child("worker", [*python, "worker", "--lifeline"], environment),
+        Child("worker", [*python, "worker", "--lifeline"], environment, replaces="--replaces"),
     ]
 
 

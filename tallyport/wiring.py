@@ -63,7 +63,10 @@ class Transports:
     budget: Budget
 
     def __call__(
-        self, channel_id: int, platform: Platform, record: Recorder | None
+        self,
+        channel_id: int,
+        platform: Platform,  # noqa: ARG002 - budgets are by channel on every platform so far
+        record: Recorder | None,
     ) -> ChannelTransport:
         """Build the transport; `channel_id` 0 is a channel that has no row yet."""
         return ChannelTransport(self.http, channel_id, self.budget, record)

@@ -94,7 +94,7 @@ class DoubleAdapter(Adapter):
         self,
         cursor: Mapping[str, Value] | None,
         *,
-        with_content: bool = True,  # it costs this store nothing
+        with_content: bool = True,
     ) -> AsyncIterator[ListingPage]:
         """Ten products a page, in id order."""
         last = int(str(cursor["after"])) if cursor else 0
@@ -107,7 +107,7 @@ class DoubleAdapter(Adapter):
             is_last = len(rest) <= PAGE_SIZE
             last = int(page[-1].id) if page else last
             yield ListingPage(
-                rows=tuple(map(self._seen, page)),
+                rows=tuple(self._seen_for(product, with_content) for product in page),
                 cursor={"after": last},
                 is_last=is_last,
                 total=len(kept),
@@ -121,15 +121,23 @@ class DoubleAdapter(Adapter):
     ) -> Mapping[RemoteRef, ReadResult]:
         """All objects in one request."""
         await self._request(f"read {len(refs)}")
-        return {ref: self._read(ref) for ref in refs}
+        return {ref: self._read(ref, with_content=with_content) for ref in refs}
 
-    def _read(self, ref: RemoteRef) -> ReadResult:
+    def _read(self, ref: RemoteRef, *, with_content: bool = True) -> ReadResult:
         product = self._store.products.get(ref.listing)
         if product is not None and product.status == "trash":
             return Gone("InTrash", "The product is in the store's trash.")
         if product is None or not any(item.id == (ref.variant or "") for item in product.variants):
             return Gone("Deleted", "The store no longer has it.")
-        return self._seen(product)
+        return self._seen_for(product, with_content)
+
+    def _seen_for(self, product: StoreProduct, with_content: bool) -> RemoteListing:
+        """The product, without content where only what selling needs was asked for."""
+        seen = self._seen(product)
+        if with_content:
+            return seen
+        bare = tuple(replace(item, content={}, import_fields={}) for item in seen.variants)
+        return replace(seen, variants=bare, content={}, import_fields={}, has_content=False)
 
     def _seen(self, product: StoreProduct) -> RemoteListing:
         presence = SeenPresence.LISTED if product.status == "publish" else SeenPresence.HIDDEN

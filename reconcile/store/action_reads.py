@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.core.actions import ActionKind, Change, GuardKind
-from reconcile.store.page import Page, one_of, read_page, read_pages, read_rows
+from reconcile.store.page import Page, holds, one_of, read_page, read_pages, read_rows
 from reconcile.store.tables import actions, listing_variants
 
 
@@ -124,7 +124,7 @@ def _filtered(statement: Select[Any], where: ActionFilter) -> Select[Any]:
                 actions.c.object_id == f"variant:{where.variant_id}",
                 and_(
                     actions.c.object_id == _listing_of(where.variant_id),
-                    actions.c.variant_ids.contains([where.variant_id]),
+                    holds(actions.c.variant_ids, where.variant_id),
                 ),
             )
         )

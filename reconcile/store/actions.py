@@ -213,9 +213,7 @@ WHERE o.channel_id = :channel_id
     )
 
 
-async def wake_waiting(
-    conn: AsyncConnection, channel_id: int, listing_ids: Sequence[int]
-) -> None:
+async def wake_waiting(conn: AsyncConnection, channel_id: int, listing_ids: Sequence[int]) -> None:
     """Plan again what was decided to wait for an action that has ended now."""
     waiting = await conn.execute(
         text("""

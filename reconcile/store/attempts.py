@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.store.page import Page, one_of, read_page, read_pages, read_rows
+from reconcile.store.page import Page, holds, one_of, read_page, read_pages, read_rows
 from reconcile.store.tables import attempts
 
 
@@ -56,7 +56,7 @@ async def list_attempts(
     if where.run_id is not None:
         statement = statement.where(attempts.c.run_id == where.run_id)
     if where.action_id is not None:
-        statement = statement.where(attempts.c.action_ids.contains([where.action_id]))
+        statement = statement.where(holds(attempts.c.action_ids, where.action_id))
     return await read_page(
         conn, statement, attempts.c.id, after, limit, _attempt, newest_first=True
     )

@@ -1,8 +1,8 @@
 """What a variant could be linked to: exact matches, claimed ones, and the nearest misses (T2).
 
 The nearest are found without extensions of PostgreSQL: keys and SKUs equal once case, spaces,
-accents, dashes and leading zeros are set aside, then the likest of a bounded set of keys that begin
-or end like ours.
+accents, dashes and leading zeros are set aside, then the likest of a bounded set of keys that
+differ from ours in a few characters at one place.
 """
 
 import unicodedata
@@ -122,25 +122,38 @@ JOIN listing_variants o ON o.channel_id = v.channel_id AND o.link_key = v.link_k
      AND o.link_state IN ('UNLINKED', 'AMBIGUOUS') AND NOT o.link_hold AND o.presence <> 'DELISTED'
 WHERE v.id = ANY(:ids) AND v.link_state <> 'LINKED' ORDER BY v.id, o.sku LIMIT 1000
 """
-# One scan of the channel's keys for all variants of a channel: nobody asks for this in a loop.
+# Keys are normalized once for all variants that are asked about, then compared with each: equal, or
+# the same but for two characters at the end, at the beginning or in the middle.
 _NEAR = f"""
-SELECT w.id AS variant_id, r.id, r.parent, r.variant, p.title, r.sku, r.link_key,
+WITH wanted AS MATERIALIZED (
+    SELECT w.id, w.channel_id, w.value, n.plain, length(n.plain) AS size,
+           greatest(3, length(n.plain) - 2) AS most, greatest(2, length(n.plain) / 2) AS half
+    FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w(id bigint, channel_id bigint, value text)
+    CROSS JOIN LATERAL (SELECT {_NORMAL.format(column="w.value")} AS plain) n),
+known AS MATERIALIZED (
+    SELECT m.id, m.channel_id, m.link_key, {_NORMAL.format(column="coalesce(m.link_key, m.sku)")}
+           AS plain
+    FROM remote_variants m
+    WHERE m.channel_id IN (SELECT channel_id FROM wanted) AND m.gone IS NULL AND NOT m.absent
+      AND coalesce(m.link_key, m.sku) IS NOT NULL),
+near AS (
+    SELECT w.id AS variant_id, k.id,
+           row_number() OVER (PARTITION BY w.id ORDER BY k.plain = w.plain DESC, k.id) AS place
+    FROM wanted w JOIN known k ON k.channel_id = w.channel_id
+     AND k.link_key IS DISTINCT FROM w.value AND w.plain <> ''
+     AND (k.plain = w.plain
+       OR (abs(length(k.plain) - w.size) <= 2
+         AND (left(k.plain, w.most) = left(w.plain, w.most)
+           OR right(k.plain, w.most) = right(w.plain, w.most)
+           OR (left(k.plain, w.half) = left(w.plain, w.half)
+             AND right(k.plain, 2) = right(w.plain, 2))))))
+SELECT near.variant_id, r.id, r.parent, r.variant, p.title, r.sku, r.link_key,
        c.id AS claimed_by, c.sku AS claimed_by_sku
-FROM jsonb_to_recordset(CAST(:wanted AS jsonb)) AS w(id bigint, channel_id bigint, value text)
-CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT m.*, {_NORMAL.format(column="coalesce(m.link_key, m.sku)")} AS plain
-        FROM remote_variants m
-        WHERE m.channel_id = w.channel_id AND m.gone IS NULL AND NOT m.absent
-          AND coalesce(m.link_key, m.sku) IS NOT NULL
-          AND m.link_key IS DISTINCT FROM w.value) n
-    WHERE n.plain = {_NORMAL.format(column="w.value")}
-       OR left(n.plain, 4) = left({_NORMAL.format(column="w.value")}, 4)
-       OR right(n.plain, 4) = right({_NORMAL.format(column="w.value")}, 4)
-    ORDER BY n.plain = {_NORMAL.format(column="w.value")} DESC, n.id
-    LIMIT :pool) r
+FROM near
+JOIN remote_variants r ON r.id = near.id
 JOIN remote_listings p ON p.id = r.remote_listing_id
 LEFT JOIN listing_variants c ON c.remote_variant_id = r.id AND c.link_state = 'LINKED'
+WHERE near.place <= :pool ORDER BY near.variant_id, near.place
 """  # noqa: S608 - only constants of this module are put in
 
 

@@ -133,8 +133,11 @@ def _has_variant(*tests: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _has_condition(*tests: ColumnElement[bool]) -> ColumnElement[bool]:
-    variant_ids = select(listing_variants.c.id).where(
-        listing_variants.c.listing_id == listings.c.id
+    # Named outright: by itself SQLAlchemy correlates with the next enclosing query only.
+    variant_ids = (
+        select(listing_variants.c.id)
+        .where(listing_variants.c.listing_id == listings.c.id)
+        .correlate(listings)
     )
     return exists(
         select(conditions.c.id).where(

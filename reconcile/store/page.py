@@ -62,6 +62,11 @@ def one_of(column: ColumnElement[Any], values: Sequence[object]) -> ColumnElemen
     return column == any_(literal(list(values), ARRAY(column.type)))
 
 
+def holds(column: ColumnElement[Any], value: int) -> ColumnElement[bool]:
+    """The array column has that element, in the form that an index on it serves."""
+    return column.op("@>", is_comparison=True)(literal([value], ARRAY(BigInteger)))
+
+
 def escape_like(pattern: str) -> str:
     """A text that LIKE takes literally."""
     return pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

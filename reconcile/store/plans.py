@@ -1,7 +1,7 @@
 """Recording plans: actions as rows, decisions as conditions that change only when they change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,6 +14,9 @@ from reconcile.store.actions import mark_dirty
 
 STORED = frozenset({Standing.WAITING, Standing.ATTENTION})
 """Decisions worth keeping; "in order" and "will be done" are said by the rows themselves."""
+
+GUARDED_FOR = timedelta(hours=24)
+"""How long a destructive effect counts against the budget of its kind."""
 
 
 def _json(value: object) -> str:
@@ -202,18 +205,20 @@ WHERE a.run_id = :run_id AND a.state = 'PLANNED' GROUP BY g
     return {GuardKind(row.kind): int(row.objects) for row in result}
 
 
-async def executed_counts(conn: AsyncConnection, channel_id: int) -> Mapping[GuardKind, int]:
-    """Destructive effects on the channel in the last 24 hours that no person approved."""
+async def executed_counts(
+    conn: AsyncConnection, channel_id: int, now: datetime
+) -> Mapping[GuardKind, int]:
+    """Destructive effects on the channel in the 24 hours before `now` that no person approved."""
     result = await conn.execute(
         text("""
 SELECT g AS kind, sum(greatest(1, cardinality(a.variant_ids))) AS objects
 FROM actions a, unnest(a.guards) g
 WHERE a.channel_id = :channel_id AND a.guards <> '{}' AND NOT a.approved
   AND (a.state IN ('DUE', 'SENDING', 'RETRYING', 'UNKNOWN')
-       OR (a.state = 'APPLIED' AND a.finished_at > now() - interval '24 hours'))
+       OR (a.state = 'APPLIED' AND a.finished_at > :after))
 GROUP BY g
 """),
-        {"channel_id": channel_id},
+        {"channel_id": channel_id, "after": now - GUARDED_FOR},
     )
     return {GuardKind(row.kind): int(row.objects) for row in result}
 
@@ -269,6 +274,26 @@ ON CONFLICT (object_kind, object_id, type) DO UPDATE SET status = excluded.statu
 """),
         {"run_id": run_id},
     )
+
+
+async def clear_approvals(conn: AsyncConnection, run_id: int) -> None:
+    """Nothing asks any more for the approval of rows of this run that do not wait for it."""
+    cleared = await conn.execute(
+        text("""
+DELETE FROM conditions c
+USING actions a, runs r, listing_variants v
+WHERE a.run_id = :run_id AND r.id = a.run_id AND a.state NOT IN ('PLANNED', 'REFUSED')
+  AND (v.id = a.variant_id OR v.id = ANY(a.variant_ids))
+  AND c.channel_id = a.channel_id AND c.object_kind = 'variant' AND c.object_id = v.id
+  AND c.type = r.operation AND c.reason = 'WaitsForApproval' AND NOT EXISTS (
+    SELECT 1 FROM actions o JOIN runs s ON s.id = o.run_id
+    WHERE o.channel_id = a.channel_id AND o.state = 'REFUSED' AND s.operation = r.operation
+      AND o.listing_id = v.listing_id AND (o.variant_id = v.id OR v.id = ANY(o.variant_ids)))
+RETURNING v.listing_id
+"""),
+        {"run_id": run_id},
+    )
+    await reflag(conn, sorted({row.listing_id for row in cleared}))
 
 
 async def make_due(

@@ -118,12 +118,13 @@ ORDER BY r.channel_id, r.id DESC
 
 
 _WAITING = """
-SELECT r.id, r.state, r.next_at, r.next_at > now() AS is_later, r.error_message,
+SELECT r.id, r.state, r.finished_at, r.next_at, r.next_at > now() AS is_later, r.error_message,
        c.paused AS channel_paused, c.pause_message, o.paused AS operation_paused,
        e.id AS other_id, e.operation AS other_operation,
        l.expires_at > clock_timestamp() AS is_held,
        EXISTS (SELECT 1 FROM actions a
-               WHERE a.run_id = r.id AND a.state IN ('PLANNED', 'REFUSED')) AS has_refused
+               WHERE a.run_id = r.id AND a.state IN ('PLANNED', 'REFUSED')
+                 AND NOT a.approved) AS waits
 FROM runs r
 JOIN channels c ON c.id = r.channel_id
 LEFT JOIN operations o ON o.channel_id = r.channel_id AND o.operation = r.operation
@@ -133,7 +134,7 @@ LEFT JOIN LATERAL (
     WHERE b.channel_id = r.channel_id AND b.side = r.side AND b.id < r.id
       AND b.finished_at IS NULL AND b.state <> 'PLANNED'
     ORDER BY b.id LIMIT 1) e ON true
-WHERE r.id = ANY(:ids) AND (r.finished_at IS NULL OR r.state = 'REPORTED')
+WHERE r.id = ANY(:ids) AND (r.finished_at IS NULL OR r.state IN ('PLANNED', 'REPORTED'))
 """
 
 
@@ -146,8 +147,9 @@ async def waiting_for(conn: AsyncConnection, run_ids: Sequence[int]) -> dict[int
 
 
 def _waiting(row: RowMapping, *, is_worker_alive: bool) -> WaitingFor | None:
-    if row["state"] in (RunState.PLANNED, RunState.REPORTED):
-        if not row["has_refused"]:
+    # A run passes through PLANNED on its way to EXECUTING; only a finished one waits for approval.
+    if row["finished_at"] is not None:
+        if not row["waits"]:
             return None
         return WaitingFor("Approval", "Planned rows wait for a person's approval.")
     if row["channel_paused"]:

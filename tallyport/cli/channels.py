@@ -77,8 +77,8 @@ def connect(
 ) -> None:
     """Connect an account; it is checked before anything is saved.
 
-    Secrets need not stand on the command line: --set consumer_secret=@file, =- for standard input, or
-    leave them out and be asked. What is missing is named with the place on the platform where it is.
+    Secrets need not stand on the command line: --set consumer_secret=@file, or =- for standard
+    input, or leave them out and be asked. What is missing is named with where it is found.
     """
     credentials, settings = _fields_of(session, platform)
     values = read_assignments(session, said or [])
@@ -122,8 +122,10 @@ def list_(session: Session) -> None:
     )
     session.out.answer(rows)
     session.out.table(
-        ["Name", "Platform", "Account", "Health", "Policy", "Linked", "Unlinked", "Ambiguous"]
-        + ["Broken", "Needs attention"],
+        [
+            *("Name", "Platform", "Account", "Health", "Policy"),
+            *("Linked", "Unlinked", "Ambiguous", "Broken", "Needs attention"),
+        ],
         [
             [
                 row["name"],
@@ -195,7 +197,7 @@ def edit(
     if guard:
         given["guard"] = _guard(session, guard)
     if not given and not login:
-        session.fail("Nothing to change was given.", code="MISSING", exit_code=Exit.USAGE)
+        raise session.fail("Nothing to change was given.", code="MISSING", exit_code=Exit.USAGE)
     row = None
     if login:
         login = ask_missing(session, credentials, login)
@@ -227,7 +229,9 @@ def remove(
     """Remove a channel: its history is kept, nothing is written to the store."""
     found = channel(session, name)
     if not yes:
-        typer.confirm(f"Remove {found.name}? Nothing is written to the store.", abort=True, err=True)
+        typer.confirm(
+            f"Remove {found.name}? Nothing is written to the store.", abort=True, err=True
+        )
     session.api.mutate(
         "mutation ($input: ChannelInput!) { channelRemove(input: $input)"
         " { channel { id } userErrors { code message path } } }",
@@ -250,7 +254,7 @@ def _fields_of(session: Session, platform: str) -> tuple[list[Field], list[Field
                 [Field.of(each) for each in row["settings"]],
             )
     names = ", ".join(row["name"] for row in rows)
-    session.fail(f"There is no platform {platform}; there are: {names}.", code="NOT_FOUND")
+    raise session.fail(f"There is no platform {platform}; there are: {names}.", code="NOT_FOUND")
 
 
 def _guard(session: Session, said: list[str]) -> dict[str, Json]:
@@ -258,11 +262,11 @@ def _guard(session: Session, said: list[str]) -> dict[str, Json]:
     for pair in said:
         key, _, value = pair.partition("=")
         if key not in {"count", "share", "ceiling"}:
-            session.fail(
+            raise session.fail(
                 "--guard takes count=…, share=… or ceiling=…", code="USAGE", exit_code=Exit.USAGE
             )
         if key != "share" and value and not value.isdecimal():
-            session.fail(f"{key} is a whole number", code="USAGE", exit_code=Exit.USAGE)
+            raise session.fail(f"{key} is a whole number", code="USAGE", exit_code=Exit.USAGE)
         limits[key] = (value if key == "share" else int(value)) if value else None
     return limits
 

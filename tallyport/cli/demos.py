@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tallyport.cli.session import Exit, Session, command
+from tallyport.logs import configure_logs
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,5 +29,6 @@ def demo(
     """
     from tallyport.demo.play import play  # noqa: PLC0415 - loads the platforms
 
+    configure_logs("warning")
     if not play(session.out.notes, once=once, as_json=session.out.as_json, data_dir=data_dir):
         raise typer.Exit(Exit.REFUSED)

@@ -1,7 +1,8 @@
-"""Reads `--set name=value` against the fields a platform declares; secrets also by file, stdin or prompt.
+"""Reads `--set name=value` against the fields a platform declares.
 
-`value` may be `@file` (its text), `-` (a line of standard input) and, for text that begins so, `@@…`.
-The fields come from the API, so that nothing here knows a platform.
+`value` may be `@file` (its text), `-` (a line of standard input) and, for text that begins with @,
+`@@…`; a missing secret is asked for without being shown. The fields come from the API, so that
+nothing here knows a platform.
 """
 
 import sys
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from getpass import getpass
 from pathlib import Path
-from typing import NoReturn
 
 import typer
 
@@ -64,7 +64,7 @@ def read_assignments(session: Session, said: Sequence[str]) -> dict[str, str]:
     for pair in said:
         name, separator, value = pair.partition("=")
         if not separator or not name.strip():
-            _usage(session, f"--set takes name=value, not {pair.partition('=')[0]!r}")
+            raise _usage(session, f"--set takes name=value, not {pair.partition('=')[0]!r}")
         values[name.strip().replace("-", "_")] = _read_value(session, name.strip(), value)
     return values
 
@@ -80,7 +80,7 @@ def typed_values(
         if field is None:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
-            _usage(session, f"There is no field {name}{hint}")
+            raise _usage(session, f"There is no field {name}{hint}")
         result[field.input_name] = _converted(session, field, text)
     return result
 
@@ -120,26 +120,26 @@ def _read_value(session: Session, name: str, value: str) -> str:
     if value == "-":
         line = sys.stdin.readline()
         if not line:
-            _usage(session, f"{name} was to come from standard input, which is empty")
+            raise _usage(session, f"{name} was to come from standard input, which is empty")
         return line.strip()
     return value
 
 
 def _converted(session: Session, field: Field, text: str) -> Json:
     if field.choices and text not in field.choices:
-        _usage(session, f"{field.name} is one of: {', '.join(field.choices)}")
+        raise _usage(session, f"{field.name} is one of: {', '.join(field.choices)}")
     match field.type:
         case "WHOLE_NUMBER":
             if not text.lstrip("-").isdecimal():
-                _usage(session, f"{field.name} is a whole number")
+                raise _usage(session, f"{field.name} is a whole number")
             return int(text)
         case "YES_NO":
             if text.lower() not in _YES | _NO:
-                _usage(session, f"{field.name} is yes or no")
+                raise _usage(session, f"{field.name} is yes or no")
             return text.lower() in _YES
         case _:
             return text
 
 
-def _usage(session: Session, message: str) -> NoReturn:
-    session.fail(message, code="USAGE", exit_code=Exit.USAGE)
+def _usage(session: Session, message: str) -> typer.Exit:
+    return session.fail(message, code="USAGE", exit_code=Exit.USAGE)

@@ -112,7 +112,7 @@ def _pairs(session: Session, said: list[str]) -> Iterator[tuple[str, int | None]
             continue
         sku, separator, quantity = pair.rpartition("=")
         if not separator or (quantity and not quantity.isdecimal()):
-            session.fail(
+            raise session.fail(
                 f"{pair}: take SKU=QUANTITY with a whole number, or SKU= for no statement.",
                 code="USAGE",
                 exit_code=Exit.USAGE,

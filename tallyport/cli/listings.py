@@ -1,4 +1,4 @@
-"""`listings list|explain|pause|unpause|hide|unhide|delist|relist`: what is wanted on a channel, and why it is so."""
+"""`listings list|explain|pause|unpause|hide|unhide|delist|relist`: what is wanted, and why."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
@@ -123,7 +123,11 @@ def _line(listing: Json, variant: Json) -> Sequence[Cell]:
         variant["seenPresence"],
         variant["link"]["state"],
         variant["syncStatus"],
-        ", ".join(_value(each) for each in variant["values"]),
+        ", ".join(
+            _value(each)
+            for each in variant["values"]
+            if each["wanted"] is not None or each["seen"] is not None
+        ),
         "; ".join(dict.fromkeys(each["message"] for each in urgent)),
     ]
 
@@ -145,9 +149,11 @@ def explain(session: Session, *, sku: SkuArgument, name: ChannelOption = None) -
     elif answer["variant"] is not None:
         variants = [answer["variant"]]
     else:
-        session.fail(no_listing(sku, found), code="NOT_FOUND")
+        raise session.fail(no_listing(sku, found), code="NOT_FOUND")
     document = f"query ($id: ID!) {{ variant(id: $id) {{ explain {{ {_EXPLANATION} }} }} }}"
-    told = [session.api.query(document, {"id": each["id"]})["variant"]["explain"] for each in variants]
+    told = [
+        session.api.query(document, {"id": each["id"]})["variant"]["explain"] for each in variants
+    ]
     session.out.answer(told)
     for each in told:
         _tell(session, each)
@@ -179,8 +185,10 @@ def _tell(session: Session, told: Json) -> None:
             rows.append(
                 [operation["operation"], decision["standing"], decision["message"], following]
             )
-        for field in operation["disabledFields"]:
-            rows.append([operation["operation"], "not sent", field["message"], ""])
+        rows += [
+            [operation["operation"], "not sent", field["message"], ""]
+            for field in operation["disabledFields"]
+        ]
     session.out.table(["Operation", "Decision", "Because", "Next"], rows)
     if told["attempts"]:
         session.out.table(

@@ -53,15 +53,15 @@ def channel(session: Session, name: str | None) -> ChannelRef:
         if len(known) == 1:
             return known[0]
         if not known:
-            session.fail(
+            raise session.fail(
                 "No channel is connected. Connect one with `tallyport channel connect`.",
                 code="NOT_FOUND",
             )
         names = ", ".join(each.name for each in known)
-        session.fail(f"Say which channel with --channel; there are: {names}.", code="MISSING")
+        raise session.fail(f"Say which channel with --channel; there are: {names}.", code="MISSING")
     near = get_close_matches(name, [each.name for each in known], n=1)
     hint = f"Did you mean {near[0]}?" if near else "`tallyport channel list` shows them."
-    session.fail(f"There is no channel {name}. {hint}", code="NOT_FOUND")
+    raise session.fail(f"There is no channel {name}. {hint}", code="NOT_FOUND")
 
 
 def variant_id(session: Session, found: ChannelRef, sku: str) -> str:
@@ -71,12 +71,12 @@ def variant_id(session: Session, found: ChannelRef, sku: str) -> str:
     )
     answer = session.api.query(document, {"channel": found.id, "sku": sku})["variant"]
     if answer is None:
-        session.fail(_no_such(sku, found, "variant"), code="NOT_FOUND")
+        raise session.fail(_no_such(sku, found, "variant"), code="NOT_FOUND")
     return str(answer["id"])
 
 
 def listing_target(session: Session, found: ChannelRef, sku: str) -> tuple[str, str] | None:
-    """("listing" or "variant", id): the listing of that SKU, else the variant; None without either."""
+    """Kind and id: the listing of that SKU, else the variant; None without either."""
     document = (
         "query ($channel: ID!, $sku: String!) {"
         " listing(channel: $channel, sku: $sku) { id sku }"

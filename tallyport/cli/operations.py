@@ -51,7 +51,7 @@ def settings(
     found = channel(session, name)
     if operation is None:
         if said or enabled is not None or paused is not None:
-            session.fail("Say of which operation.", code="MISSING", exit_code=Exit.USAGE)
+            raise session.fail("Say of which operation.", code="MISSING", exit_code=Exit.USAGE)
         _show(session, _operations(session, found))
         return
     wanted = operation_named(session, operation)
@@ -64,7 +64,7 @@ def settings(
         fields = _fields(session, found, wanted)
         values = typed_values(session, fields, read_assignments(session, said))
         given["settings"] = {member(found.platform, wanted): values}
-    if len(given) > 2:  # noqa: PLR2004 - more than which operation of which channel
+    if len(given) > 2:
         session.api.mutate(
             "mutation ($input: OperationConfigureInput!) { operationConfigure(input: $input)"
             " { userErrors { code message path } } }",
@@ -95,7 +95,7 @@ def schedule(
     found = channel(session, name)
     wanted = operation_named(session, operation)
     if sum(part is not None and part is not False for part in (every, cron, off)) != 1:
-        session.fail(
+        raise session.fail(
             "Give one of --every, --cron and --off.", code="USAGE", exit_code=Exit.USAGE
         )
     given: dict[str, Json] = {"channel": found.id, "operation": wanted, "isFull": full}
@@ -114,7 +114,9 @@ def schedule(
 def _interval(session: Session, text: str) -> int:
     parts = re.fullmatch(r"(\d+)\s*([smhd]?)", text.strip().lower())
     if parts is None:
-        session.fail("--every takes such as 15m, 2h or 1d.", code="USAGE", exit_code=Exit.USAGE)
+        raise session.fail(
+            "--every takes such as 15m, 2h or 1d.", code="USAGE", exit_code=Exit.USAGE
+        )
     return int(parts[1]) * _UNITS[parts[2] or "s"]
 
 

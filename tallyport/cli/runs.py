@@ -7,6 +7,8 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from reconcile.core.actions import ActionKind
+from reconcile.core.types import Operation
 from tallyport.cli.lookup import ChannelArgument, ChannelOption, channel
 from tallyport.cli.session import Cell, Exit, Session, command
 from tallyport.client import Json
@@ -18,8 +20,6 @@ from tallyport.following import (
     progress_of,
     run_has_ended,
 )
-from reconcile.core.actions import ActionKind
-from reconcile.core.types import Operation
 
 _SHOWN_ACTIONS = 50
 _RESULTS: Final[Mapping[str, Exit]] = {
@@ -54,14 +54,12 @@ def operation_named(session: Session, name: str) -> str:
         if spelled in Operation.__members__:
             return spelled
     known = ", ".join(each.value.lower() for each in Operation)
-    session.fail(f"{name} is none of: {known}.", code="USAGE", exit_code=Exit.USAGE)
+    raise session.fail(f"{name} is none of: {known}.", code="USAGE", exit_code=Exit.USAGE)
 
 
 OperationArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="OPERATION", help="Such as sync_listings, or sync for short."
-    ),
+    typer.Argument(metavar="OPERATION", help="Such as sync_listings, or sync for short."),
 ]
 
 
@@ -146,7 +144,9 @@ def conclude(session: Session, run: Json) -> None:
         describe(session, run)
         show_actions(session, run["id"], limit=_SHOWN_ACTIONS)
     if run["isPlanOnly"] and run["state"] == "PLANNED":
-        session.out.note(f"Nothing was written. To carry it out: tallyport runs approve {run['id']}")
+        session.out.note(
+            f"Nothing was written. To carry it out: tallyport runs approve {run['id']}"
+        )
         return
     code = _RESULTS.get(run["result"] or "", Exit.DONE)
     if not run["result"] and run["waitingFor"] is not None:
@@ -309,7 +309,9 @@ def approve(
     run_id: RunArgument,
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", help="Only this kind, such as DELIST or PRICE_DROP; may be repeated."),
+        typer.Option(
+            "--kind", help="Only this kind, such as DELIST or PRICE_DROP; may be repeated."
+        ),
     ] = None,
     action: Annotated[
         list[str] | None, typer.Option("--action", help="Only this action; may be repeated.")
@@ -389,7 +391,9 @@ def log(
 def _found(session: Session, run_id: str) -> Json:
     run = look_at_run(session.api, run_id)
     if run is None:
-        session.fail(f"There is no run {run_id}; `tallyport runs list` shows them.", code="NOT_FOUND")
+        raise session.fail(
+            f"There is no run {run_id}; `tallyport runs list` shows them.", code="NOT_FOUND"
+        )
     return run
 
 

@@ -10,6 +10,7 @@ import typer
 
 from tallyport.cli.session import Exit, Session, command
 from tallyport.lifeline import end_with_starter
+from tallyport.logs import configure_logs
 
 if TYPE_CHECKING:
     from adapters.sandbox import Sandbox
@@ -33,13 +34,14 @@ def sandbox(
     found = PLATFORMS.get(platform)
     if found is None or found.sandbox is None:
         with_one = ", ".join(sorted(p.name for p in PLATFORMS.values() if p.sandbox is not None))
-        session.fail(
+        raise session.fail(
             f"There is no sandbox of {platform}; there are: {with_one}.",
             code="NOT_FOUND",
             exit_code=Exit.USAGE,
         )
     if lifeline:
         end_with_starter()
+    configure_logs("warning")
     asyncio.run(_serve(found.name, found.sandbox(), port))
 
 

@@ -1,14 +1,14 @@
 """What every command runs in: where the API is, how answers are printed, how faults end.
 
-`command` adds `--url`, `--token` and `--json` to a function and gives it a `Session`. Exit codes: 0 done,
-1 refused or failed, 2 wrong usage, 3 a run that ended with rows not done, 130 interrupted.
+`command` adds `--url`, `--token` and `--json` to a function and gives it a `Session`. Exit codes:
+0 done, 1 refused or failed, 2 wrong usage, 3 ended with rows not done, 130 interrupted.
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from types import TracebackType
-from typing import Annotated, Any, NoReturn, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 import orjson
 import typer
@@ -87,7 +87,7 @@ class Output:
         self._answers.print(grid)
 
     def problems(self, problems: Sequence[Mapping[str, Json]]) -> None:
-        """Print what was refused: as JSON on standard output if asked for, else on standard error."""
+        """Print what was refused: as JSON on standard output, else on standard error."""
         if self.as_json:
             self.answer({"errors": list(problems)})
             return
@@ -160,10 +160,10 @@ class Session:
             self._api = ApiClient(url or self.settings.base_url, token)
         return self._api
 
-    def fail(self, message: str, *, code: str = "", exit_code: Exit = Exit.REFUSED) -> NoReturn:
-        """End the command with a message."""
+    def fail(self, message: str, *, code: str = "", exit_code: Exit = Exit.REFUSED) -> typer.Exit:
+        """Print a message, and return what ends the command, to be raised."""
         self.out.problems([{"code": code, "message": message, "path": []}])
-        raise typer.Exit(exit_code)
+        return typer.Exit(exit_code)
 
 
 UrlOption = Annotated[

@@ -23,6 +23,7 @@ PortOption = Annotated[
 ]
 LifelineOption = Annotated[bool, typer.Option("--lifeline", hidden=True)]
 SocketOption = Annotated[int | None, typer.Option("--socket", hidden=True)]
+ReplacesOption = Annotated[int | None, typer.Option("--replaces", hidden=True)]
 
 
 def chosen(
@@ -107,14 +108,16 @@ def serve(
     )
 
 
-def worker(session: Session, *, lifeline: LifelineOption = False) -> None:
+def worker(
+    session: Session, *, lifeline: LifelineOption = False, replaces: ReplacesOption = None
+) -> None:
     """Run a worker; as many as wanted may run, on any machine that reaches the database."""
     from tallyport.worker import run_worker_process  # noqa: PLC0415 - loads every adapter
 
     configure_logs(session.settings.log_level.value)
     if lifeline:
         end_with_starter()
-    run_worker_process(session.settings)
+    run_worker_process(session.settings, replaces=replaces)
 
 
 def migrate(session: Session) -> None:
@@ -122,6 +125,7 @@ def migrate(session: Session) -> None:
     from tallyport.migrate import current, upgrade  # noqa: PLC0415 - loads the migrations
     from tallyport.services import open_services  # noqa: PLC0415 - same
 
+    configure_logs(LogLevel.WARNING.value)
     with open_services(session.settings) as services:
         before = current(services.database_url)
         upgrade(services.database_url)

@@ -50,7 +50,7 @@ def template(
     wanted = operation_named(session, operation)
     changes = bool(enable or disable or source)
     if sum((changes, file is not None, reset)) > 1:
-        session.fail(
+        raise session.fail(
             "--file, --reset and changes of single rules exclude each other.",
             code="USAGE",
             exit_code=Exit.USAGE,
@@ -85,17 +85,19 @@ def _read(session: Session, channel_id: str, operation: str) -> Json:
     for row in session.api.query(document, {"id": channel_id})["channel"]["operations"]:
         if row["operation"] == operation and row["template"] is not None:
             return row["template"]
-    session.fail(f"{operation} has no mapping template on this channel.", code="UNSUPPORTED")
+    raise session.fail(f"{operation} has no mapping template on this channel.", code="UNSUPPORTED")
 
 
 def _from_file(session: Session, file: Path) -> list[Json]:
     try:
         content = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
-        session.fail(f"{file} is no JSON: {error}", code="INVALID", exit_code=Exit.USAGE)
+        raise session.fail(
+            f"{file} is no JSON: {error}", code="INVALID", exit_code=Exit.USAGE
+        ) from error
     rules = content.get("rules") if isinstance(content, dict) else content
     if not isinstance(rules, list):
-        session.fail(f"{file} holds no list of rules.", code="INVALID", exit_code=Exit.USAGE)
+        raise session.fail(f"{file} holds no list of rules.", code="INVALID", exit_code=Exit.USAGE)
     return rules
 
 
@@ -110,7 +112,7 @@ def _changed(
     for target in [*(enable or ()), *(disable or ())]:
         if target not in targets:
             known = ", ".join(sorted(targets))
-            session.fail(
+            raise session.fail(
                 f"No rule feeds {target}; map it with --map. There are rules for: {known}.",
                 code="UNKNOWN_FIELD",
                 exit_code=Exit.USAGE,
@@ -124,7 +126,7 @@ def _changed(
     for pair in source or ():
         ours, separator, target = pair.partition("=")
         if not separator:
-            session.fail("--map takes SOURCE=TARGET.", code="USAGE", exit_code=Exit.USAGE)
+            raise session.fail("--map takes SOURCE=TARGET.", code="USAGE", exit_code=Exit.USAGE)
         changed = [rule for rule in changed if rule["target"] != target]
         changed.append({"source": ours, "target": target, "isEnabled": True, "mappingSet": None})
     return changed

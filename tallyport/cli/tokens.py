@@ -1,7 +1,7 @@
 """`token`: create, list and revoke tokens.
 
-Works on the database directly where no `--url` is given, because the first token cannot be asked for
-with a token; with `--url` through the API.
+Works on the database directly where no `--url` is given, because the first token cannot be asked
+for with a token; with `--url` through the API.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import typer
 
 from tallyport.cli.session import Session, command
 from tallyport.client import Json, Refusal, RefusedError
+from tallyport.logs import configure_logs
 
 if TYPE_CHECKING:
     from reconcile.deps import Deps
@@ -145,9 +146,11 @@ def _chosen(
 ) -> Mapping[str, Json]:
     found = [row for row in rows if wanted in (str(row["id"]), row["name"])]
     if not found:
-        session.fail(f"There is no token {wanted}; `token list` shows them.", code="NOT_FOUND")
+        raise session.fail(
+            f"There is no token {wanted}; `token list` shows them.", code="NOT_FOUND"
+        )
     if len(found) > 1:
-        session.fail(f"Several tokens are named {wanted}; give the id.", code="CONFLICT")
+        raise session.fail(f"Several tokens are named {wanted}; give the id.", code="CONFLICT")
     return found[0]
 
 
@@ -178,6 +181,9 @@ def _direct(session: Session, work: "Callable[[Deps], Awaitable[Answer]]") -> An
     from tallyport.migrate import upgrade  # noqa: PLC0415 - same
     from tallyport.services import open_services  # noqa: PLC0415 - same
     from tallyport.wiring import open_deps  # noqa: PLC0415 - same
+
+    # Left alone, logs would go to standard output, which belongs to the answer.
+    configure_logs("warning")
 
     async def run() -> Answer:
         async with open_deps(session.settings, services) as deps:

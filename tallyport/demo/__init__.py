@@ -1,1 +1,1 @@
-"""The demo: the life of a shop on a sandbox store, with every effect counted in the store's own books."""
+"""The demo: the life of a shop on a sandbox store, its effects counted in the store's books."""

@@ -64,6 +64,8 @@ def read_products(path: Path) -> tuple[Product, ...]:
 
 def _offer(row: dict[str, str]) -> Offer:
     names = sorted(name for name in row if name.startswith("option_") and name.endswith("_name"))
-    options = tuple((row[name], row[name.replace("_name", "_value")]) for name in names if row[name])
+    options = tuple(
+        (row[name], row[name.replace("_name", "_value")]) for name in names if row[name]
+    )
     quantity = int(row["quantity"]) if row["quantity"] else None
     return Offer(row["sku"], Decimal(row["list_price"]), quantity, options)

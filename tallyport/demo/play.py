@@ -51,7 +51,8 @@ def play(console: Console, *, once: bool, as_json: bool, data_dir: Path | None) 
             sandboxes, url, token = _start(stack, home, teller)
             with ApiClient(url, token) as api:
                 for sandbox in sandboxes:
-                    tallies.append(_tell(api, sandbox, teller))
+                    # One by one: what was told stays when a later one fails.
+                    tallies.append(_tell(api, sandbox, teller))  # noqa: PERF401
             seconds = round(time.monotonic() - started, 1)
             teller.end(tallies, seconds)
             if as_json:
@@ -163,7 +164,7 @@ def _temporary_home() -> Iterator[Path]:
 
 
 def _await_services_end(data_dir: Path) -> None:
-    """Wait until the servers have noticed that nobody uses them, so that nothing is left running."""
+    """Wait until the servers have noticed that nobody uses them, so that nothing runs on."""
     settings = Settings(data_dir=data_dir, database_url=None, redis_url=None, secret_keys=None)
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline and services_status(settings).holder_pid is not None:

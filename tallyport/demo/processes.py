@@ -1,6 +1,7 @@
 """The processes of the demo: an instance and a sandbox store, each on a lifeline to this one.
 
-What is started here is stopped here, and ends by itself when the demo is killed. Nothing else is touched.
+What is started here is stopped here, and ends by itself when the demo is killed. Nothing else is
+touched.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the demo asks of Tallyport, through the same API as everybody: one channel of one instance."""
+"""What the demo asks of Tallyport, through the same API as everybody: one channel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

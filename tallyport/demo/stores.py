@@ -90,14 +90,15 @@ class _Control:
     """The control routes all simulators share."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30.0)
+        self._url = url
 
     def books(self, since: int = 0) -> dict[str, Any]:
-        answer: dict[str, Any] = self._http.get("/_books", params={"since": since}).json()
+        response = httpx.get(f"{self._url}/_books", params={"since": since}, timeout=30.0)
+        answer: dict[str, Any] = response.json()
         return answer
 
     def shop(self, order: Mapping[str, Any]) -> None:
-        response = self._http.post("/_shop", json=dict(order))
+        response = httpx.post(f"{self._url}/_shop", json=dict(order), timeout=30.0)
         if response.is_error:
             raise ValueError(f"the store refused the merchant: {response.text}")
 

@@ -1,4 +1,4 @@
-"""Shows the demo as it happens on standard error: steps, plans with their reasons, the last table."""
+"""Shows the demo as it happens, on standard error: steps, plans with reasons, the last table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -90,11 +90,12 @@ class Teller:
     def end(self, tallies: Sequence[Tally], seconds: float) -> None:
         """The last table."""
         self.console.print()
-        names = [field.name for field in fields(Tally)]
-        table = Table(*names, title="Counted in the stores' books", header_style="bold")
+        table = Table("Counted in the stores' books", header_style="bold")
         for tally in tallies:
-            cells = tally.as_json()
-            table.add_row(*("yes" if cells[n] is True else str(cells[n]) for n in names))
+            table.add_column(tally.platform, justify="right")
+        for name in (field.name for field in fields(Tally) if field.name != "platform"):
+            cells = [tally.as_json()[name] for tally in tallies]
+            table.add_row(name, *("yes" if cell is True else str(cell) for cell in cells))
         self.console.print(table)
         verdict = "Every count is as it should be." if not self.problems else "Not as it should be:"
         self.say(f"{verdict} {seconds:.1f} seconds.")
@@ -104,13 +105,13 @@ class Teller:
 
 def _changes(changes: Json) -> str:
     texts = [f"{c['field']} {_short(c['before'])} → {_short(c['after'])}" for c in changes]
-    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""  # noqa: PLR2004 - fits a cell
+    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
     return ", ".join(texts[:3]) + more
 
 
 def _short(value: Json) -> str:
     text = "-" if value is None else str(value)
-    return text if len(text) <= 30 else text[:29] + "…"  # noqa: PLR2004 - fits a cell
+    return text if len(text) <= 30 else text[:29] + "…"
 
 
 def _outcome(action: Json) -> str:

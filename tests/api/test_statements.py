@@ -26,14 +26,21 @@ query Q($first: Int!) { runs(first: $first) { nodes { state report { attention }
   actions(first: 10) { nodes { kind variant { sku } listing { sku } attempts { method }
   run { id } } } } } }
 """
-OTHERS = """
-query Q($first: Int!) {
-  items(first: $first) { nodes { sku variants { sku listing { sku } channel { name } } } }
-  remoteVariants(first: $first, where: {channel: "Q2hhbm5lbDox"}) { nodes { sku linkedTo
-    { sku listing { sku } } } }
-  conditions(first: $first) { nodes { object { ... on ListingVariant { sku } } } }
-  actions(first: $first) { nodes { kind channel { name } attempts { url } variant { sku } } }
-}
+ITEMS = """
+query Q($first: Int!) { items(first: $first) { nodes { sku variants { sku listing { sku title }
+  channel { name counts { linked } } } } } }
+"""
+MIRROR = """
+query Q($first: Int!) { remoteVariants(first: $first, where: {channel: "Q2hhbm5lbDox"}) { nodes
+  { sku linkedTo { sku listing { sku } item { stated } } } } }
+"""
+CONDITIONS = """
+query Q($first: Int!) { conditions(first: $first) { nodes { condition { reason }
+  object { ... on ListingVariant { sku listing { sku } } } } } }
+"""
+ACTIONS = """
+query Q($first: Int!) { actions(first: $first, where: {kinds: [SYNC]}) { nodes { kind
+  channel { name } run { state } attempts { url } variant { sku } } } }
 """
 
 
@@ -41,16 +48,11 @@ query Q($first: Int!) {
 async def shop(api: Client, deps: Deps, store: DoubleStore) -> str:
     """Return a channel with 50 listings of two variants, linked and synced several times."""
     channel = await connected(api)
-    statements_ = []
+    stated = []
     for number in range(50):
         skus = [f"TEE-{number}-{size}" for size in ("S", "M")]
-        store.add(
-            f"Tee {number}",
-            *(
-                variant(sku, price="5", quantity=1, options=(("Size", sku[-1]),))
-                for sku in skus[: 1 + number % 2]
-            ),
-        )
+        # The second variant is not on the store, so that there is something to decide.
+        store.add(f"Tee {number}", variant(skus[0], quantity=1, options=(("Size", "S"),)))
         await api.do(
             "listingUpsert",
             {
@@ -64,22 +66,32 @@ async def shop(api: Client, deps: Deps, store: DoubleStore) -> str:
             },
             "",
         )
-        statements_ += [{"sku": sku, "quantity": number + 2} for sku in skus]
-    await api.do("itemSet", {"statements": statements_}, "")
-    for operation in ("LINK_LISTINGS", "SYNC_LISTINGS", "LINK_LISTINGS", "SYNC_LISTINGS"):
-        given = {"channel": channel, "operation": operation, "isFull": True}
+        stated += [{"sku": sku, "quantity": number + 2} for sku in skus]
+    for more in range(4):
+        again = [{**each, "quantity": each["quantity"] + more} for each in stated]
+        await api.do("itemSet", {"statements": again}, "")
+        given = {"channel": channel, "operation": "SYNC_LISTINGS", "isFull": more == 0}
         await api.do("runRequest", given, "")
         await drain_until_idle(deps, 1)
     return channel
 
 
 @pytest.mark.parametrize(
-    ("query", "few", "many", "most"), [(LISTINGS, 5, 50, 26), (RUNS, 1, 4, 14), (OTHERS, 5, 50, 18)]
+    ("query", "few", "many", "most"),
+    [
+        (LISTINGS, 5, 50, 26),
+        (RUNS, 1, 4, 12),
+        (ITEMS, 5, 50, 6),
+        (MIRROR, 5, 50, 6),
+        (CONDITIONS, 5, 50, 5),
+        (ACTIONS, 5, 50, 7),
+    ],
+    ids=["listings", "runs", "items", "mirror", "conditions", "actions"],
 )
 async def test_a_list_costs_a_constant_number_of_statements(
     api: Client, engine: AsyncEngine, shop: str, query: str, few: int, many: int, most: int
 ) -> None:
-    """Five listings with everything about them cost as many statements as fifty."""
+    """Five objects with everything about them cost as many statements as fifty."""
     await api.ask(query, first=few)
     with statements(engine) as for_few:
         await api.ask(query, first=few)

@@ -48,7 +48,7 @@ def _is_gone(pid: int) -> bool:
 
 
 def test_a_killed_child_is_started_again_and_all_end_with_the_supervisor(tmp_path: Path) -> None:
-    """kill -9 brings a new process; stopping leaves none."""
+    """Kill -9 brings a new process; stopping leaves none."""
     marks = tmp_path / "pids"
     child = Child("one", [sys.executable, "-c", _CHILD, str(marks)], os.environ)
     supervisor = Supervisor([child])

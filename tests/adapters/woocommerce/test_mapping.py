@@ -155,7 +155,7 @@ def test_variations() -> None:
     row: Any = {"id": 7, "name": "Tee", "status": "publish", "type": "variable", "sku": "TEE"}
     first: Any = {"id": 8, "status": "publish", "sku": "TEE", "manage_stock": "parent",
              "stock_quantity": 9, "attributes": [{"name": "Size", "option": "S"}]}  # fmt: skip
-    second = {"id": 9, "status": "private", "sku": "TEE-M", "global_unique_id": "123"}
+    second: Any = {"id": 9, "status": "private", "sku": "TEE-M", "global_unique_id": "123"}
     found = mapping.listing(
         wire.product(row), [wire.variation(first), wire.variation(second)], VIEW
     )

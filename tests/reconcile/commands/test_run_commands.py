@@ -233,6 +233,10 @@ async def test_what_runs_wait_for(shop: Shop) -> None:
             return {run_id: item.code for run_id, item in (await waiting_for(conn, ids)).items()}
 
     assert await waits() == {ids[0]: "Worker", ids[1]: "Worker", refused: "Approval"}
+    # A preview that was asked for: its rows are planned, and it has come to its end.
+    await shop.rows("UPDATE runs SET state = 'PLANNED' WHERE id = :i", i=refused)
+    await shop.rows("UPDATE actions SET state = 'PLANNED'")
+    assert (await waits())[refused] == "Approval"
     await shop.rows("INSERT INTO workers VALUES ('w', now(), now())")
     assert await waits() == {ids[1]: "AnotherRun", refused: "Approval"}
     await shop.rows("UPDATE runs SET next_at = now() + interval '1 minute' WHERE id = :i", i=ids[0])
