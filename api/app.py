@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from api.context import BudgetReader, no_budget
 from api.graphql_route import graphql_route
-from api.http import Endpoint, HttpFaultError, SecurityHeaders, answer, fault, guarded
+from api.http import Endpoint, HttpFaultError, SecurityHeaders, answer, guarded, refusal
 from api.limits import Limits
 from api.schema import build_schema
 from api.uploads import imports_route
@@ -62,7 +62,7 @@ async def _not_served(_request: Request, error: Exception) -> Response:
     }
     codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
     message = messages.get(status, "The request was refused.")
-    return fault(HttpFaultError(status, codes.get(status, "BAD_REQUEST"), message, headers))
+    return refusal(HttpFaultError(status, codes.get(status, "BAD_REQUEST"), message, headers))
 
 
 def _health(deps: Deps, queue: Check | None) -> Endpoint:

@@ -48,7 +48,7 @@ def answer(
     )
 
 
-def fault(fault: HttpFaultError) -> Response:
+def refusal(fault: HttpFaultError) -> Response:
     """The answer to a client's fault."""
     content = {"error": {"code": fault.code, "message": fault.message}}
     return answer(content, fault.status, fault.headers)
@@ -62,11 +62,11 @@ def guarded(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except HttpFaultError as error:
-            return fault(error)
+            return refusal(error)
         except CommandError as error:
             problem = error.problems[0]
             status = _STATUS.get(problem.code, 422)
-            return fault(HttpFaultError(status, problem.code, problem.message))
+            return refusal(HttpFaultError(status, problem.code, problem.message))
         except ClientDisconnect:
             return answer({}, _CLIENT_CLOSED)
         except Exception as error:  # noqa: BLE001 - the outermost place: nothing may show a traceback

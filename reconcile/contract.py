@@ -492,7 +492,17 @@ class CatalogError:
 
 
 class CatalogLayout(Protocol):
-    """Reader of a platform's product-CSV layout."""
+    """Reader of a product-CSV layout that users can ask for by name."""
+
+    @property
+    def name(self) -> str:
+        """What a user writes to ask for this layout: `shopify`."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What the layout is called in a message: `Shopify product CSV`."""
+        ...
 
     def recognizes(self, header: Sequence[str]) -> bool:
         """Whether a file with this header line is of this layout."""
@@ -504,9 +514,9 @@ class CatalogLayout(Protocol):
 
 
 CsvRows: TypeAlias = Any
-"""Iterator of (line number, list of cells)."""
+"""Iterator of `reconcile.catalog.items.CsvRow`."""
 CatalogStream: TypeAlias = Any
-"""Iterator of `CatalogRow | CatalogError`."""
+"""Iterator of `reconcile.catalog.items.CatalogItem`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 One frozen object instead of globals; `tallyport` builds it, tests build it with their own parts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from reconcile.contract import Platform, Transport
+from reconcile.contract import CatalogLayout, Platform, Transport
 from reconcile.core.types import Side, Value
 
 
@@ -103,5 +103,7 @@ class Deps:
     cipher: Cipher
     transport: TransportFactory
     doorbell: Doorbell
+    layouts: Sequence[CatalogLayout] = ()
+    """Product-CSV layouts that catalog files may have, besides our own."""
     clock: Callable[[], datetime] = _utc_now
     tuning: Tuning = field(default_factory=Tuning)

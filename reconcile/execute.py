@@ -7,10 +7,10 @@ POSSIBLE the action is UNKNOWN and only a look at the platform decides.
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import assert_never, cast
 
 import structlog
 from sqlalchemy import RowMapping
@@ -66,6 +66,8 @@ class _Portion:
     """When the last request left."""
     open_keys: set[str] = field(default_factory=set)
     """Carried by the last request and without a result."""
+    touched: set[str] = field(default_factory=set)
+    """Named by any request so far."""
     done: set[str] = field(default_factory=set)
     ended: list[Ended] = field(default_factory=list)
     """Final results that are not committed yet."""
@@ -82,6 +84,10 @@ class _Portion:
         return [row for key, row in self.by_key.items() if key not in self.done]
 
 
+class _StoppedError(Exception):
+    """Between two requests: the slice is over, or a person paused the channel or canceled."""
+
+
 @dataclass(slots=True)
 class Execution:
     """One lease holder's work on the due actions of a channel's side."""
@@ -94,6 +100,10 @@ class Execution:
     """Ids of the actions whose request is under way; the log of exchanges names them."""
     blocked_until: datetime | None = None
     """Nothing more leaves in this slice: budget used up or channel paused."""
+    until: datetime | None = None
+    """End of the slice: of the requests of a portion, the first leaves, later ones until then."""
+    is_stopped: bool = False
+    """Nothing more leaves in this slice: it is over, or a person said so."""
 
     @contextlib.asynccontextmanager
     async def fenced(self) -> AsyncIterator[AsyncConnection]:
@@ -115,7 +125,7 @@ class Execution:
 
     async def advance(self) -> bool:
         """Send one portion, or look at one portion of unknown outcomes; False: nothing is due."""
-        if self.blocked_until is not None:
+        if self.blocked_until is not None or self.is_stopped:
             return False
         async with self.fenced() as conn:
             unknown = await action_rows.unknown_batch(
@@ -153,9 +163,11 @@ class Execution:
 
     async def _send(self, rows: Sequence[RowMapping], writes: Sequence[Write]) -> None:
         portion = _Portion({row["key"]: row for row in rows}, self.deps.clock())
+        progress = WRITES[ActionKind(rows[0]["kind"])](self.adapter, writes)
         try:
-            async for event in WRITES[ActionKind(rows[0]["kind"])](self.adapter, writes):
-                await self._take(portion, event)
+            async with contextlib.aclosing(cast("AsyncGenerator[Progress]", progress)) as events:
+                async for event in events:
+                    await self._take(portion, event)
             await self._flush(portion)
             # An adapter that gives no result has broken its promise; nothing is assumed.
             await self._become_unknown(portion.sent, "NoResult", "The adapter gave no result")
@@ -164,6 +176,9 @@ class Execution:
             await self._failed_request(error, portion.sent, portion.left)
         except LeaseLostError:
             raise
+        except _StoppedError:
+            await self._flush(portion)
+            self.is_stopped = True
         except Exception:
             # A defect of ours: what may be under way is unknown, the rest waits and does not spin.
             log.exception("adapter failed", channel_id=self.channel.id, kind=rows[0]["kind"])
@@ -180,11 +195,16 @@ class Execution:
         match event:
             case Sending(keys=keys):
                 await self._flush(portion)
+                ids = [portion.by_key[key]["id"] for key in keys]
+                async with self.fenced() as conn:
+                    # An action that has begun is not left half done on the store.
+                    if portion.touched <= portion.done and await self._ends(conn, portion, ids):
+                        raise _StoppedError
+                    await action_rows.mark_sending(conn, ids, self.lease.epoch)
                 portion.observed_at = self.deps.clock()
                 portion.open_keys = set(keys)
-                self.sending[:] = [portion.by_key[key]["id"] for key in keys]
-                async with self.fenced() as conn:
-                    await action_rows.mark_sending(conn, self.sending, self.lease.epoch)
+                portion.touched |= portion.open_keys
+                self.sending[:] = ids
             case Step(key=key):
                 async with self.fenced() as conn:
                     await action_rows.add_step(conn, portion.by_key[key]["id"], event)
@@ -199,6 +219,12 @@ class Execution:
                     await self._unfinished(portion.by_key[key], event)
             case _:
                 assert_never(event)
+
+    async def _ends(self, conn: AsyncConnection, portion: "_Portion", ids: Sequence[int]) -> bool:
+        """Whether no further request leaves: the slice is over, paused, or the run is canceled."""
+        if portion.touched and self.until is not None and self.deps.clock() >= self.until:
+            return True
+        return await action_rows.is_stopped(conn, self.channel.id, ids)
 
     async def _flush(self, portion: "_Portion") -> None:
         ended, portion.ended = portion.ended, []

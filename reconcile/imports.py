@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import orjson
 import structlog
@@ -20,7 +20,7 @@ from sqlalchemy import RowMapping, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.catalog import CatalogItem, CatalogNote, NamedLayout, read_catalog
+from reconcile.catalog import CatalogItem, CatalogNote, read_catalog
 from reconcile.commands.items import STATE
 from reconcile.contract import CatalogError, CatalogRow
 from reconcile.core.types import Presence, Side
@@ -59,13 +59,6 @@ async def advance_import(deps: Deps, import_id: int) -> bool:
         return await _import(deps, row, channel, file, until)
 
 
-def _layouts(deps: Deps) -> Sequence[NamedLayout]:
-    """The product-CSV layouts that platforms bring along."""
-    found = (platform.catalog for platform in deps.platforms.values())
-    # What a platform hands in besides its reader says how it is called; see `NamedLayout`.
-    return [cast("NamedLayout", layout) for layout in found if layout is not None]
-
-
 async def _open(conn: AsyncConnection, import_id: int) -> RowMapping | None:
     statement = (
         update(imports)
@@ -100,7 +93,7 @@ async def _import(
     items = read_catalog(
         iter(lambda: file.read(_COPY), b""),
         name=row["name"],
-        layouts=_layouts(deps),
+        layouts=deps.layouts,
         currency=channel.account.currency,
         layout=row["layout"],
     )
@@ -175,9 +168,11 @@ async def _store(
         )
         if claimed.rowcount != 1:
             return False
-        results = await write_listings(conn, channel, stated, origin)
         # The file was true when it was handed in, however long it waited.
         changed = await _state_quantities(conn, quantities, origin, row["created_at"])
+        results = await write_listings(conn, channel, stated, origin)
+        if changed:
+            await mark_skus_stale(conn, sorted(changed), "QuantityStated")
         problems = _problems(row["id"], portion, results)
         if problems:
             await conn.execute(insert(import_problems), problems)
@@ -218,10 +213,7 @@ async def _state_quantities(
     result = await conn.execute(
         text(STATE), {"rows": orjson.dumps(rows).decode(), "by": origin.by, "now": origin.at}
     )
-    changed = {row.sku for row in result if row.is_changed and not row.is_older}
-    if changed:
-        await mark_skus_stale(conn, sorted(changed), "QuantityStated")
-    return changed
+    return {row.sku for row in result if row.is_changed and not row.is_older}
 
 
 def _problems(

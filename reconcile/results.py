@@ -4,7 +4,7 @@ Everything here runs inside the caller's transaction, behind the fence.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from reconcile.contract import Gone, Result
 from reconcile.core.actions import ActionKind, Outcome
 from reconcile.core.types import RemoteListing, RemoteRef
+from reconcile.core.values import same
 from reconcile.store import actions as action_rows
 from reconcile.store import mirror
 from reconcile.store.channels import Channel
 
 FINAL = frozenset({Outcome.APPLIED, Outcome.NO_OP, Outcome.STALE, Outcome.FAILED})
+
+NOT_ACCEPTED = "NotAccepted"
+"""Reason of a sync after which the platform shows something else than it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ async def apply_results(
     conn: AsyncConnection, channel: Channel, ended: Sequence[Ended], observed_at: datetime
 ) -> None:
     """Store final results: what was seen, what it means for the links, how the actions ended."""
+    ended = [_taken_at_its_word(item) for item in ended]
     seen: list[RemoteListing] = [row for item in ended for row in item.result.observed]
     await mirror.observe(conn, channel.id, channel.their_identifier, seen, observed_at)
     gone: dict[RemoteRef, Gone] = {}
@@ -68,6 +73,27 @@ async def apply_results(
     await action_rows.wake_waiting(
         conn, channel.id, [item.row["listing_id"] for item in ended if item.row["listing_id"]]
     )
+
+
+def _taken_at_its_word(item: Ended) -> Ended:
+    """A sync that the platform agreed to, while its answer shows another value, has failed.
+
+    Quantity and price are never taken as sent: it would be repeated for ever, or stay wrong unseen.
+    """
+    if item.row["kind"] != ActionKind.SYNC or item.result.outcome is not Outcome.APPLIED:
+        return item
+    ref = RemoteRef(item.row["remote_parent"], item.row["remote_variant"] or None)
+    seen = next((v.seen for row in item.result.observed for v in row.variants if v.ref == ref), {})
+    refused = [
+        change["field"]
+        for change in item.row["changes"]
+        if change["field"] in seen and not same(seen[change["field"]], change["after"])
+    ]
+    if not refused:
+        return item
+    message = f"The store agreed and shows another value: {', '.join(refused)}"
+    result = replace(item.result, outcome=Outcome.FAILED, code=NOT_ACCEPTED, message=message)
+    return Ended(item.row, result)
 
 
 async def _finish(conn: AsyncConnection, ended: Sequence[Ended]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from reconcile import fetch, guarding
 from reconcile.context import compared_fields, lane_of, plan_context
 from reconcile.contract import AdapterError, RateLimitedError, UnauthorizedError
-from reconcile.core.actions import Action, Plan
+from reconcile.core.actions import Action, Plan, Standing
 from reconcile.core.context import PlanContext
 from reconcile.core.listings import plan_import, plan_listing
 from reconcile.core.states import UNLINKED_CODES, RunResult, RunState
@@ -262,6 +262,12 @@ class Run:
                 )
         await plans.record_actions(conn, self.channel.id, self.row["id"], rows)
         decisions = [decision for plan in made for decision in plan.decisions]
+        if not listings:
+            # Products of the store that no listing of ours stands for: counted, with the reason.
+            left: dict[str, int] = self.phase.setdefault("left", {})
+            for decision in decisions:
+                if decision.standing is Standing.ATTENTION:
+                    left[decision.code] = left.get(decision.code, 0) + 1
         if listings:
             await plans.record_decisions(conn, self.channel.id, self.operation, listings, decisions)
             states = {
@@ -368,6 +374,8 @@ WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
         while not self.part.is_over:
             if not await self.execution.advance():
                 break
+        if self.execution.is_stopped:
+            return False
         async with self.execution.fenced() as conn:
             left, due_at = await run_rows.open_actions(conn, self.row["id"])
             if left:
@@ -379,7 +387,8 @@ WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
                     await run_rows.wait_until(conn, self.row["id"], at)
                     return False
                 return True
-        await self._report(RunState.REPORTED)
+        canceled = self.row["cancel_requested"]
+        await self._report(RunState.CANCELED if canceled else RunState.REPORTED)
         return False
 
     # --- ending -------------------------------------------------------------------------
@@ -423,7 +432,11 @@ WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED', 'DUE', 'RETRYING')
                 await plans.clear_approvals(conn, run_id)
             summary = await run_rows.action_summary(conn, run_id)
             attention = await run_rows.attention_count(conn, run_id)
-            said = await run_rows.notification(conn, run_id)
+            said = dict(await run_rows.notification(conn, run_id))
+            left: dict[str, int] = self.phase.get("left", {})
+            if left:
+                attention += sum(left.values())
+                said["reasons"] = {**said["reasons"], **left}
             await run_rows.set_counts(
                 conn, run_id, {"actions": summary, "attention": attention, **said}
             )

@@ -99,7 +99,7 @@ async def _work(deps: Deps, lease: Lease) -> bool:
                     deps, channel, _AttemptLog(deps, channel, row["id"], sending)
                 )
                 revision = channel.revision
-            execution = Execution(deps, lease, channel, adapter, sending)
+            execution = Execution(deps, lease, channel, adapter, sending, until=until)
             with_content = Operation(row["operation"]) in CONTENT_OPERATIONS
             part = Slice(execution, row["id"], until, with_content)
             await Run(part, row, operations).advance()

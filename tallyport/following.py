@@ -37,9 +37,7 @@ _PENDING = frozenset({"PLANNED", "DUE", "SENDING", "RETRYING", "UNKNOWN"})
 def run_has_ended(run: Json) -> bool:
     """Whether nothing more happens to a run by itself."""
     # A run passes through PLANNED on its way; it rests there only when it has been finished.
-    return run["state"] in _ENDED or (
-        run["state"] == "PLANNED" and run["finishedAt"] is not None
-    )
+    return run["state"] in _ENDED or (run["state"] == "PLANNED" and run["finishedAt"] is not None)
 
 
 def progress_of(run: Json) -> tuple[int, int]:

@@ -63,7 +63,7 @@ def _redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to what is standard error at that moment, which a caller in this process may change."""
+    """Writes to what is standard error at that moment; a caller in this process may change it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from adapters.catalogs import LAYOUTS
 from adapters.http import create_client
 from adapters.registry import PLATFORMS
 from reconcile.budget import Budget
@@ -128,6 +129,7 @@ async def open_deps(
             cipher=FieldsCipher(open_cipher(settings)),
             transport=Transports(http, budget),
             doorbell=doorbell,
+            layouts=LAYOUTS,
             tuning=tuning(settings),
         )
     finally:

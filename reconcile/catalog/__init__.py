@@ -4,7 +4,7 @@ A file goes through as a stream: bytes → lines → rows → listings. Nothing 
 nothing here knows a platform; `docs/catalog-files.md` describes the formats for their writers.
 """
 
-from reconcile.catalog.items import PAUSED, PRESENCE, CatalogItem, CatalogNote, NamedLayout
+from reconcile.catalog.items import PAUSED, PRESENCE, CatalogItem, CatalogNote
 from reconcile.catalog.reading import OWN_CSV, OWN_JSONL, read_catalog
 
 __all__ = [
@@ -14,6 +14,5 @@ __all__ = [
     "PRESENCE",
     "CatalogItem",
     "CatalogNote",
-    "NamedLayout",
     "read_catalog",
 ]

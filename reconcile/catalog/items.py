@@ -6,9 +6,9 @@ Below every reader of a layout, ours and the platforms'; it reads nothing itself
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from reconcile.contract import CatalogError, CatalogLayout, CatalogRow
+from reconcile.contract import CatalogError, CatalogRow
 from reconcile.core.types import Fields, OurField, Value
 
 PRESENCE = "presence"
@@ -54,20 +54,6 @@ class CsvRow(NamedTuple):
     cells: list[str]
     problem: CatalogError | None = None
     """Why the record cannot be taken; the cells then only help to tell which one it is."""
-
-
-class NamedLayout(CatalogLayout, Protocol):
-    """A layout that can be asked for by name."""
-
-    @property
-    def name(self) -> str:
-        """What a user writes to ask for this layout: `shopify`."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """What the layout is called in a message: `Shopify product CSV`."""
-        ...
 
 
 class SkuLedger:

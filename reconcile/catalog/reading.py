@@ -8,12 +8,12 @@ from itertools import chain
 
 from reconcile.catalog.columns import is_own
 from reconcile.catalog.csv_rows import read_rows, sniff_separator
-from reconcile.catalog.items import CatalogItem, NamedLayout
+from reconcile.catalog.items import CatalogItem
 from reconcile.catalog.lines import Line, read_lines
 from reconcile.catalog.own_csv import read_own_csv
 from reconcile.catalog.own_jsonl import read_own_jsonl
 from reconcile.catalog.values import currency_code, shown
-from reconcile.contract import CatalogError, CatalogRow
+from reconcile.contract import CatalogError, CatalogLayout, CatalogRow
 from reconcile.core.types import Fields
 
 OWN_CSV = "tallyport"
@@ -25,7 +25,7 @@ def read_catalog(
     chunks: Iterable[bytes],
     *,
     name: str,
-    layouts: Sequence[NamedLayout],
+    layouts: Sequence[CatalogLayout],
     currency: str,
     layout: str | None = None,
 ) -> Iterator[CatalogItem]:
@@ -53,7 +53,7 @@ def _with_plain_names(fields: Fields) -> Fields:
 def _read(
     chunks: Iterable[bytes],
     name: str,
-    layouts: Sequence[NamedLayout],
+    layouts: Sequence[CatalogLayout],
     currency: str,
     layout: str | None,
 ) -> Iterator[CatalogItem]:
@@ -85,7 +85,7 @@ def _is_json(name: str, begins: str) -> bool:
 def _read_csv(
     first: Line,
     lines: Iterator[Line],
-    layouts: Sequence[NamedLayout],
+    layouts: Sequence[CatalogLayout],
     currency: str,
     wanted: str | None,
 ) -> Iterator[CatalogItem]:
@@ -109,7 +109,7 @@ def _read_csv(
         yield CatalogError(header.line, None, "UnknownLayout", _unrecognized(header.cells, layouts))
 
 
-def _unrecognized(header: Sequence[str], layouts: Sequence[NamedLayout]) -> str:
+def _unrecognized(header: Sequence[str], layouts: Sequence[CatalogLayout]) -> str:
     titles = ", ".join(item.title for item in layouts)
     columns = ", ".join(shown(cell) for cell in header[:6])
     return (

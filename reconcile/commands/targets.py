@@ -194,6 +194,8 @@ async def _matching(deps: Deps, command: Command, where: ListingFilter, by: str)
                 listing_variants.c.paused.is_(not paused),
                 *variant_conditions(where),
             )
+            .order_by(listing_variants.c.id)
+            .with_for_update(of=listing_variants)
         )
         statement = (
             update(listing_variants)

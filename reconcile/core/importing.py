@@ -15,6 +15,7 @@ from reconcile.core.context import IMPORT_GROUP, LINK_GROUP, ImportMode, PlanCon
 from reconcile.core.drafting import NOUNS, Draft, unfinished
 from reconcile.core.keys import as_value, input_hash, keyed
 from reconcile.core.types import (
+    Fields,
     Listing,
     OurField,
     RemoteListing,
@@ -218,15 +219,10 @@ def plan_import_over(
                 Standing.IN_ORDER,
             )
         return
-    changes = list(differing(listing.remote.import_fields, listing.own))
+    changes = list(differing(_but_sku(listing.remote.import_fields), listing.own))
     touched = [variant for variant, _ in present] if changes else []
     for variant, remote in present:
-        theirs = {
-            name: value
-            for name, value in remote.import_fields.items()
-            if name != OurField.SKU  # the SKU is who it is for us; links survive its change there
-        }
-        own = differing(theirs, variant.own, variant.id)
+        own = differing(_but_sku(remote.import_fields), variant.own, variant.id)
         changes += own
         if own and variant not in touched:
             touched.append(variant)
@@ -256,6 +252,11 @@ def plan_import_over(
         # Whoever starts an overwriting import by hand has approved it.
         guards=(GuardKind.IMPORT_OVERWRITE,) if context.scheduled else (),
     )
+
+
+def _but_sku(fields: Fields) -> Fields:
+    """Their fields without the SKU: it is who it is for us; links survive its change there."""
+    return {name: value for name, value in fields.items() if name != OurField.SKU}
 
 
 def _say_new_rows(draft: Draft, listing: Listing, known: AbstractSet[RemoteRef]) -> None:

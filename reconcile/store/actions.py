@@ -102,6 +102,20 @@ ORDER BY lane, id LIMIT :limit
     return rows.mappings().all()
 
 
+async def is_stopped(conn: AsyncConnection, channel_id: int, ids: Sequence[int]) -> bool:
+    """Whether a person has paused the channel, or canceled a run of these actions."""
+    result = await conn.execute(
+        text("""
+SELECT c.paused OR c.removed_at IS NOT NULL OR EXISTS (
+    SELECT 1 FROM actions a JOIN runs r ON r.id = a.run_id
+    WHERE a.id = ANY(:ids) AND r.cancel_requested)
+FROM channels c WHERE c.id = :channel_id
+"""),
+        {"channel_id": channel_id, "ids": list(ids)},
+    )
+    return bool(result.scalar_one())
+
+
 async def mark_sending(conn: AsyncConnection, ids: Sequence[int], epoch: int) -> None:
     """A request that carries these actions is about to leave."""
     await conn.execute(

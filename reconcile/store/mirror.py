@@ -140,13 +140,16 @@ async def observe(
     rows = list(rows)
     shared = {"channel_id": channel_id, "observed_at": observed_at}
     for has_content in (True, False):
-        whole = [r for r in rows if not r.is_partial and r.has_content is has_content]
+        # Answers to several actions can show one product; the last of them is the newest.
+        named_once = {r.id: r for r in rows if not r.is_partial and r.has_content is has_content}
+        whole = list(named_once.values())
         if not whole:
             continue
         named = _json([_listing_row(row) for row in whole])
         read = {**shared, "has_content": has_content}
         await conn.execute(_UPSERT_LISTINGS, {**read, "rows": named, "snapshot": snapshot})
-        variants = _json([_variant_row(v) for row in whole for v in row.variants])
+        once = {v.ref: v for row in whole for v in row.variants}
+        variants = _json([_variant_row(v) for v in once.values()])
         await conn.execute(_UPSERT_WHOLE, {**read, "rows": variants, "identifier": identifier})
         parents = [row.id for row in whole]
         await conn.execute(_MARK_UNNAMED, {**shared, "rows": variants, "parents": parents})
@@ -154,7 +157,8 @@ async def observe(
     if partial:
         known = _json([_listing_row(row) for row in partial])
         await conn.execute(_KNOW_LISTINGS, {**shared, "rows": known})
-        variants = _json([_variant_row(v) for row in partial for v in row.variants])
+        seen_once = {v.ref: v for row in partial for v in row.variants}
+        variants = _json([_variant_row(v) for v in seen_once.values()])
         await conn.execute(_UPSERT_PARTIAL, {**shared, "rows": variants, "identifier": identifier})
 
 

@@ -2,6 +2,9 @@
 
 `stale` on a variant: `wanted` no longer follows from our values. `dirty` rows: the next partial
 runs look at the listing. Both are consumed by the runtime.
+
+Writers lock items before listings before variants, each in the order of ids, so that none waits for
+another in a circle.
 """
 
 from collections.abc import Sequence
@@ -41,9 +44,11 @@ async def mark_skus_stale(conn: AsyncConnection, skus: Sequence[str], reason: st
     """The stated quantity of these SKUs changed, on every channel; the channels concerned."""
     result = await conn.execute(
         text("""
+WITH locked AS (
+    SELECT v.id FROM listing_variants v JOIN channels c ON c.id = v.channel_id
+    WHERE c.removed_at IS NULL AND v.sku = ANY(:skus) ORDER BY v.id FOR UPDATE OF v)
 UPDATE listing_variants v SET stale = true, revision = v.revision + 1
-FROM channels c
-WHERE c.id = v.channel_id AND c.removed_at IS NULL AND v.sku = ANY(:skus)
+FROM locked WHERE v.id = locked.id
 RETURNING v.channel_id, v.listing_id
 """),
         {"skus": list(skus)},

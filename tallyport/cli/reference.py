@@ -12,8 +12,8 @@ from tallyport.cli import build_app
 _INTRODUCTION = """\
 # The command line
 
-`tallyport` is a client of the same GraphQL API that every frontend uses. Only `up`, `serve`, `worker`,
-`migrate`, `token` (without `--url`), `sandbox` and `demo` work without the API.
+`tallyport` is a client of the same GraphQL API that every frontend uses. Only `up`, `serve`,
+`worker`, `migrate`, `token` (without `--url`), `sandbox` and `demo` work without the API.
 
 **Which instance.** `--url` and `--token`, else the environment variables `TALLYPORT_URL` and
 `TALLYPORT_TOKEN`, else the instance on this machine: `tallyport up` leaves its address and an admin
@@ -33,12 +33,12 @@ output holds one JSON value and nothing else; what was refused is then
 | 0 | done |
 | 1 | refused or failed; each reason is printed with its code and what to do |
 | 2 | wrong usage |
-| 3 | a run ended PARTIAL or waits for an approval, or an import left out bad rows: the rest is done |
+| 3 | some rows were not done: a run is PARTIAL or waits for approval, a file had bad rows |
 | 130 | interrupted; what was asked for goes on in the worker |
 
-**Credentials.** `channel connect NAME --platform woocommerce --set domain=shop.example` asks for what
-is missing and says where it is found; secrets are not echoed. `--set consumer_secret=@file` reads a
-file, `--set consumer_secret=-` a line of standard input.
+**Credentials.** `channel connect NAME --platform woocommerce --set domain=shop.example` asks for
+what is missing and says where it is found; secrets are not echoed. `--set consumer_secret=@file`
+reads a file, `--set consumer_secret=-` a line of standard input.
 """
 
 _SHARED = frozenset({"as_json", "url", "token", "help"})

@@ -195,9 +195,12 @@ def describe(session: Session, run: Json) -> None:
                 for row in run["actionCounts"]
             ],
         )
+    is_held = any(row["state"] == "REFUSED" for row in run["actionCounts"])
     for verdict in run["guard"]:
-        if not verdict["isAllowed"]:
+        if is_held and not verdict["isAllowed"]:
             session.out.say(f"Held back by the guard: {verdict['kind']}. {verdict['message']}")
+            hint = f"tallyport runs approve {run['id']} --kind {verdict['kind']}"
+            session.out.say(f"To carry it out: {hint}")
 
 
 def _any(report: Json, name: str) -> bool:
@@ -220,13 +223,22 @@ def show_actions(session: Session, run_id: str, *, limit: int | None = None) -> 
                 changes_text(action["changes"]),
                 action["reason"]["message"],
                 action["state"],
-                f"{outcome['code']}: {outcome['message']}" if outcome else None,
+                _outcome(action, outcome),
             ]
         )
     if rows:
         session.out.table(["Action", "SKU", "Change", "Why", "State", "Outcome"], rows)
     if cut:
         session.out.say(f"... and more; all of them with: tallyport runs show {run_id} --all")
+
+
+def _outcome(action: Json, outcome: Json) -> str | None:
+    if outcome is None:
+        return None
+    # Of what the guard held back the reason is the same for all, and is said once above.
+    if action["state"] == "REFUSED":
+        return str(outcome["code"])
+    return f"{outcome['code']}: {outcome['message']}"
 
 
 def subject(action: Json) -> str:

@@ -78,11 +78,13 @@ class Output:
         self._answers.print(table)
 
     def facts(self, pairs: Mapping[str, Cell]) -> None:
-        """Print names and values below each other; nothing when asked for JSON."""
+        """Print names and values below each other, without what is empty; nothing for JSON."""
         if self.as_json:
             return
         grid = Table.grid(padding=(0, 2))
         for name, value in pairs.items():
+            if value in (None, ""):
+                continue
             grid.add_row(f"[bold]{escape(name)}[/]", escape(shown(value)))
         self._answers.print(grid)
 

@@ -47,6 +47,8 @@ def play(console: Console, *, once: bool, as_json: bool, data_dir: Path | None) 
         with ExitStack() as stack:
             stack.enter_context(_interruptible())
             home = data_dir or stack.enter_context(_temporary_home())
+            if (home / "data").exists():
+                raise StartError(f"{home} holds an instance already; the demo needs a new place.")
             home.mkdir(parents=True, exist_ok=True)
             sandboxes, url, token = _start(stack, home, teller)
             with ApiClient(url, token) as api:
@@ -145,16 +147,22 @@ def _stay(teller: Teller, url: str, token: str, sandboxes: list[_Sandbox]) -> No
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, children included."""
+    """Let SIGTERM and SIGINT end the demo with its children."""
+
+    # SIGINT too: a shell that starts us in the background has it ignored.
+    numbers = (signal.SIGTERM, signal.SIGINT)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)  # a second one must not cut the cleaning up short
         raise KeyboardInterrupt
 
-    earlier = signal.signal(signal.SIGTERM, stop)
+    earlier = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

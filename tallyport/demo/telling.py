@@ -47,7 +47,7 @@ class Teller:
 
     def say(self, text: str) -> None:
         """One line of the story."""
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def plan(self, actions: Sequence[Json]) -> None:
         """Some of what was planned, with before, after and reason."""

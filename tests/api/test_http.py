@@ -1,15 +1,21 @@
 """The HTTP side: who may ask, what is too much, and answers that betray nothing."""
 
+import dataclasses
 import json
+from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
+from graphql import get_introspection_query
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from api import Limits
+from api import Limits, build_app
+from api.context import UnknownBudget
 from reconcile.commands import tokens
 from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
-from tests.api.asking import Client, client_for, raw_client
+from tests.api.asking import Client, client_for, connected, raw_client
 
 pytestmark = pytest.mark.anyio
 
@@ -180,8 +186,6 @@ async def test_nesting_beyond_the_parser_is_refused(api: Client) -> None:
 
 async def test_the_standard_introspection_query_passes(api: Client) -> None:
     """Tools that introspect the schema work within the limits."""
-    from graphql import get_introspection_query
-
     data = await api.ask(get_introspection_query())
 
     assert data["__schema"]["queryType"]["name"] == "Query"
@@ -219,3 +223,63 @@ async def test_answers_are_json_without_surprises(api: Client) -> None:
 
     assert response.headers["content-type"] == "application/json"
     assert json.loads(response.content) == {"data": {"viewer": {"scopes": ["ADMIN"]}}}
+
+
+async def test_health_without_a_database_is_down(deps: Deps) -> None:
+    """When the database does not answer, health says so with 503 and no detail."""
+    gone = create_async_engine("postgresql+asyncpg://nobody@/x?host=/nonexistent")
+    async with raw_client(dataclasses.replace(deps, engine=gone)) as http:
+        response = await http.get("/health")
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "down", "database": "missing", "worker": "missing"}
+
+
+async def test_a_lost_database_is_masked(deps: Deps) -> None:
+    """A request that cannot reach the database gets 500 and an id, and nothing about the server."""
+    gone = create_async_engine("postgresql+asyncpg://nobody@/x?host=/nonexistent")
+    async with raw_client(dataclasses.replace(deps, engine=gone)) as http:
+        response = await http.post("/graphql", headers={"Authorization": "Bearer tp_x"})
+
+    assert response.status_code == 500
+    assert response.json()["error"]["code"] == "INTERNAL"
+    assert "nonexistent" not in response.text
+
+
+@pytest.mark.parametrize(("answers", "word"), [(True, "ok"), (False, "missing")])
+async def test_health_asks_the_queue(deps: Deps, answers: bool, word: str) -> None:
+    """Where the application is given a check of the queue, health reports it."""
+
+    async def queue() -> bool:
+        if not answers:
+            raise ConnectionRefusedError
+        return True
+
+    app = build_app(deps, queue=queue)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        response = await http.get("/health")
+
+    assert response.json()["queue"] == word
+
+
+async def test_the_budget_of_an_account_is_shown(deps: Deps) -> None:
+    """T12: a used-up rate limit shows with the time at which it goes on."""
+    until = datetime.now(UTC) + timedelta(minutes=5)
+
+    async def budget(_channel_id: int) -> UnknownBudget:
+        return UnknownBudget(until, 0.0)
+
+    made = await tokens.create(deps, "t", [Scope.ADMIN], by="test")
+    transport = httpx.ASGITransport(app=build_app(deps, budget=budget))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        http.headers["Authorization"] = f"Bearer {made.secret}"
+        client = Client(http)
+        await connected(client)
+        query = '{ channel(name: "shop") { budget { isWaiting goesOnAt message } } }'
+        data = await client.ask(query)
+
+    found = data["channel"]["budget"]
+    assert found["isWaiting"] is True
+    assert datetime.fromisoformat(found["goesOnAt"]) == until
+    assert "rate limit" in found["message"]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import func, select
 
-from api import Limits
+from api import Limits, build_app
 from api.uploads import PIECE_BYTES
 from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
@@ -176,3 +176,30 @@ async def test_an_import_is_canceled(api: Client) -> None:
 
     assert payload["import"]["state"] == "CANCELED"
     assert again["code"] == "WRONG_STATE"
+
+
+async def test_an_upload_that_breaks_off_is_canceled(api: Client, deps: Deps) -> None:
+    """A client that goes away in the middle leaves no half file to be imported."""
+    await connected(api)
+    messages = [
+        {"type": "http.request", "body": CATALOG, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, object]:
+        return messages.pop(0)
+
+    async def send(_message: object) -> None:
+        """Nobody listens any more."""
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/imports",
+        "query_string": b"channel=shop",
+        "headers": [(b"authorization", api.http.headers["authorization"].encode())],
+    }
+    await build_app(deps)(scope, receive, send)
+    data = await api.ask("{ imports { nodes { state } } }")
+
+    assert data["imports"]["nodes"] == [{"state": "CANCELED"}]

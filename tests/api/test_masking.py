@@ -135,8 +135,8 @@ async def test_a_fault_of_ours_takes_nothing_else_down(breaking: Deps) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("{ chanels { nodes { id } } }", "Did you mean 'channels'"),
-        ("{ channels { nodes { nam } } }", "Did you mean 'name'"),
+        ("{ channelz { nodes { id } } }", "or 'channels'?"),
+        ("{ channels { nodes { namez } } }", "Did you mean 'name'"),
         ('{ channels(first: "5") { nodes { id } } }', "Int cannot represent"),
         ("{ runs(where: {state: QUEUE}) { nodes { id } } }", "Did you mean the enum value"),
         ("{ channels { nodes { id } }", "Syntax Error"),

@@ -1,5 +1,6 @@
 """The schema as a contract: committed, described, and true to its own laws."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from graphql import (
     get_named_type,
 )
 
+from api import Limits
 from tallyport.schema import schema_text
 
 SDL = Path(__file__).parents[2] / "api" / "schema.graphql"
@@ -114,3 +116,23 @@ def test_types_are_described(schema: GraphQLSchema) -> None:
             continue
         assert kind.description, kind.name
     assert isinstance(schema.type_map["Node"], GraphQLInterfaceType)
+
+
+def test_the_documentation_names_every_mutation(schema: GraphQLSchema) -> None:
+    """`docs/api.md` lists all mutations, and none that is no more."""
+    text = (SDL.parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    section = text.split("| noun | mutations |")[1].split("\n\n")[0]
+    mutations = schema.mutation_type
+    assert mutations is not None
+
+    assert set(re.findall(r"`(\w+)`", section)) == set(mutations.fields)
+
+
+def test_the_documentation_states_the_limits() -> None:
+    """The numbers in `docs/api.md` are those of the code."""
+    text = (SDL.parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    limits = Limits()
+
+    assert f"{limits.tokens:,} tokens, {limits.depth} levels, {limits.aliases} aliases" in text
+    assert f"{limits.objects:,} objects" in text
+    assert limits.body_bytes == 1024 * 1024

@@ -7,6 +7,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from tallyport.cli import build_app
-from tallyport.client import ApiClient
+from tallyport.client import ApiClient, UnreachableError
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 25.0
@@ -80,17 +81,7 @@ class Instance:
 
     def start(self) -> None:
         """Start it, or start it again, and wait until it answers."""
-        self._home.mkdir(parents=True, exist_ok=True)
-        kept = {name: value for name, value in os.environ.items() if "TALLYPORT_" not in name}
-        with (self._home / "up.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tallyport", "up", "--port", "0", "--json", "--lifeline"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**kept, **_SHORT, "TALLYPORT_DATA_DIR": str(self.data_dir), **self._settings},
-                start_new_session=True,
-            )
+        self._process = self._spawn("up", "--port", "0", "--json", "--lifeline")
         try:
             said = self._first_line(self._process)
         except AssertionError:
@@ -98,6 +89,50 @@ class Instance:
             raise
         self.url = str(said["url"])
         self.token = str(said["firstToken"] or self.token)
+
+    def start_without_worker(self) -> None:
+        """Start the API alone, by the commands for several machines."""
+        self._once("migrate", "--json")
+        made = self._once("token", "create", "tests", "--scope", "admin", "--json")
+        self.token = str(json.loads(made)["token"])
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            port = str(chosen.getsockname()[1])
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = self._spawn("serve", "--port", port, "--lifeline")
+        deadline = time.monotonic() + _START_SECONDS
+        with self.client() as client:
+            while not _answers(client):
+                assert time.monotonic() < deadline, self.log[-4000:]
+                time.sleep(0.1)
+
+    def _environment(self) -> dict[str, str]:
+        self._home.mkdir(parents=True, exist_ok=True)
+        kept = {name: value for name, value in os.environ.items() if "TALLYPORT_" not in name}
+        return {**kept, **_SHORT, "TALLYPORT_DATA_DIR": str(self.data_dir), **self._settings}
+
+    def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+        environment = self._environment()
+        with (self._home / "up.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tallyport", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def _once(self, *arguments: str) -> bytes:
+        done = subprocess.run(
+            [sys.executable, "-m", "tallyport", *arguments],
+            env=self._environment(),
+            capture_output=True,
+            timeout=_START_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
 
     def stop(self) -> None:
         """Ask it to stop, as an operator does, and wait for its end."""
@@ -164,6 +199,14 @@ class Instance:
             if pipe is not None:
                 pipe.close()
         self._process = None
+
+
+def _answers(client: ApiClient) -> bool:
+    try:
+        client.query("{ viewer { id } }")
+    except UnreachableError:
+        return False
+    return True
 
 
 def _children(parent: int) -> list[int]:

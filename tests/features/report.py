@@ -32,19 +32,19 @@ def problems_of(
         if name not in row.platforms
     ]
     found += [
-        f"{', '.join(tests[row])}: there is no feature {row}."
-        for row in tests
-        if row not in known
+        f"{', '.join(tests[row])}: there is no feature {row}." for row in tests if row not in known
     ]
     if reference is not None:
-        found += [f"{each} is missing from {TABLE.name}." for each in reference if each not in known]
-        found += [f"{each} is not in the reference list." for each in known if each not in reference]
+        found += [
+            f"{each} is missing from {TABLE.name}." for each in reference if each not in known
+        ]
+        found += [
+            f"{each} is not in the reference list." for each in known if each not in reference
+        ]
     return found
 
 
-def print_table(
-    console: Console, rows: Sequence[Row], tests: Mapping[str, Sequence[str]]
-) -> None:
+def print_table(console: Console, rows: Sequence[Row], tests: Mapping[str, Sequence[str]]) -> None:
     """Print one line per row with what names it."""
     table = Table("Row", "Feature", "Finished for", "Tests", header_style="bold")
     for row in rows:

@@ -167,9 +167,7 @@ class Shop(Generic[S]):
         writer = csv.DictWriter(out, columns, restval="")
         writer.writeheader()
         for row in rows:
-            names = {
-                key: self.sku(str(row[key])) for key in ("sku", "parent_sku") if row.get(key)
-            }
+            names = {key: self.sku(str(row[key])) for key in ("sku", "parent_sku") if row.get(key)}
             writer.writerow({**row, **names})
         return self.import_text(out.getvalue(), *options)
 

@@ -82,7 +82,9 @@ def test_a_missing_field_is_named_with_the_place_where_it_is_found(
 
 
 @feature("A1")
-def test_a_name_is_given_once_and_unknown_settings_are_named(platform: str, open_shop: Open) -> None:
+def test_a_name_is_given_once_and_unknown_settings_are_named(
+    platform: str, open_shop: Open
+) -> None:
     """A second channel of the same name and a misspelt setting are refused with what to do."""
     shop, other = open_shop(platform), open_shop(platform)
     shop.connect()
@@ -139,7 +141,9 @@ def test_settings_change_and_credentials_are_replaced_without_losing_links(
 
 
 @feature("A16")
-def test_removing_a_channel_keeps_history_and_writes_nothing(shop: Shop[Any], api: ApiClient) -> None:
+def test_removing_a_channel_keeps_history_and_writes_nothing(
+    shop: Shop[Any], api: ApiClient
+) -> None:
     """A removed channel is gone from the list, its runs stay readable, the store is untouched."""
     shop.add("MUG", price="9.00")
     shop.list_ours({"sku": "MUG", "list_price": "9.00"})

@@ -46,9 +46,7 @@ def test_a_person_links_and_unlinks(shop: Shop[Any]) -> None:
     """A link made by hand stays, a claimed object is refused, and what was unlinked stays unlinked."""
     shop.add("MUG", price="9.00")
     shop.add("OTHER", price="8.00")
-    shop.list_ours(
-        {"sku": "MUG", "list_price": "9.00"}, {"sku": "RENAMED", "list_price": "7.00"}
-    )
+    shop.list_ours({"sku": "MUG", "list_price": "9.00"}, {"sku": "RENAMED", "list_price": "7.00"})
     shop.run("link", full=True)
     theirs, claimed = shop.held("OTHER"), shop.held("MUG")
 
@@ -175,9 +173,7 @@ def test_upc_links_by_attribute_else_by_the_stores_field(open_shop: Open) -> Non
     assert "UPC" in told["theirIdentifier"]
     assert "UPC" in shop.reasons("D"), shop.reasons("D")
     chosen = next(row for row in told["free"] if row["sku"] == "x-4")
-    shop.done(
-        "listings", "link", shop.sku("C"), chosen["remoteParent"], "--channel", shop.name
-    )
+    shop.done("listings", "link", shop.sku("C"), chosen["remoteParent"], "--channel", shop.name)
     assert shop.link("C") == "LINKED"
 
 

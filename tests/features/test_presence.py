@@ -61,9 +61,7 @@ def test_pausing_in_bulk_takes_a_filter(shop: Shop[Any]) -> None:
 
 @feature("W7")
 @pytest.mark.parametrize("backorders", ["no", "notify"])
-def test_hiding_survives_syncs_and_unhiding_restores(
-    woo: Shop[WooStore], backorders: str
-) -> None:
+def test_hiding_survives_syncs_and_unhiding_restores(woo: Shop[WooStore], backorders: str) -> None:
     """Managed stock goes to 0 without backorders, stays so through syncs, and comes back as it was."""
     _listed(woo, "MUG")
     woo.store.change(woo.sku("MUG"), backorders=backorders)
@@ -73,7 +71,11 @@ def test_hiding_survives_syncs_and_unhiding_restores(
     woo.run("sync")
 
     row = woo.store.products()[woo.sku("MUG")]
-    assert (row["stock_quantity"], row["backorders"], row["stock_status"]) == (0, "no", "outofstock")
+    assert (row["stock_quantity"], row["backorders"], row["stock_status"]) == (
+        0,
+        "no",
+        "outofstock",
+    )
     woo.state(MUG=40)
     woo.price("MUG", "12.00")
     woo.run("sync")

@@ -1,5 +1,6 @@
 """Catalog imports: from the bytes of a file to listings, interrupted anywhere."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -362,3 +363,25 @@ async def test_a_further_row_of_a_parent_joins_it(shop: Shop) -> None:
     assert done.counts.get("errors", 0) == 0
     owners = {(await shop.variant(sku)).listing_id for sku in ("P-0", "P-1", "P-2")}
     assert len(owners) == 1
+
+
+async def test_imports_and_statements_at_once_do_not_block_each_other(shop: Shop) -> None:
+    """Writers take their locks in one order: nobody is thrown out of a circle of waiting."""
+    await take_in(shop, big(300))
+    import_id = await hand_in(shop, big(300).replace(".50", ".75"), portion=5000)
+
+    async def state(start: int) -> None:
+        for step in range(5):
+            skus = [f"S{number}" for number in range(299 - start, -1, -7)]
+            await set_quantities(
+                shop.deps, [Statement(sku, 1000 + start + step) for sku in skus], by="me"
+            )
+
+    async def edit() -> None:
+        for number in range(0, 300, 15):
+            await upsert(
+                shop.deps, shop.channel_id, ListingDraft(f"S{number}", {"brand": "B"}), by="me"
+            )
+
+    await asyncio.gather(run(shop.deps, import_id), state(0), state(3), edit())
+    assert (await state_of(shop, import_id)).state == "DONE"

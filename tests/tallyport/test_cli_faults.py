@@ -73,7 +73,7 @@ def test_the_local_token_is_never_sent_elsewhere(tmp_path: Path) -> None:
     heard: list[str] = []
 
     class Listener(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             heard.append(self.headers.get("authorization", ""))
             self.send_response(401)
             self.end_headers()

@@ -107,7 +107,9 @@ def test_an_unknown_field_is_named_with_the_nearest_one(instance: Any) -> None:
 def test_a_bad_catalog_names_its_rows_and_imports_the_others(shop: Any, tmp_path: Path) -> None:
     """Bad rows are listed with line and reason, and the exit code says so."""
     file = tmp_path / "bad.csv"
-    file.write_text("sku,title,list_price,currency\nCLI-1,First,10.00,EUR\n,Lost,1,EUR\nX,Y,-1,EUR\n")
+    file.write_text(
+        "sku,title,list_price,currency\nCLI-1,First,10.00,EUR\n,Lost,1,EUR\nX,Y,-1,EUR\n"
+    )
     answer = shop.json("listings", "import", str(file), code=3)
 
     lines = {problem["line"] for problem in answer["problems"] if problem["severity"] == "ERROR"}

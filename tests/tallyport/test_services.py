@@ -13,7 +13,19 @@ import asyncpg
 import pytest
 import redis
 from arq.connections import RedisSettings
-from embedded_servers import (
+from pydantic import SecretStr
+
+from tallyport.services import (
+    Health,
+    Server,
+    ServicesError,
+    open_services,
+    services_status,
+)
+from tallyport.services.locks import FileLock, is_held
+from tallyport.services.processes import all_left
+from tallyport.settings import Settings
+from tests.embedded_servers import (
     AS_ROOT,
     ROOT,
     USER,
@@ -29,18 +41,6 @@ from embedded_servers import (
     until,
     user_process,
 )
-from pydantic import SecretStr
-
-from tallyport.services import (
-    Health,
-    Server,
-    ServicesError,
-    open_services,
-    services_status,
-)
-from tallyport.services.locks import FileLock, is_held
-from tallyport.services.processes import all_left
-from tallyport.settings import Settings
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 

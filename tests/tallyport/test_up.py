@@ -55,7 +55,7 @@ def _is_well(url: str) -> bool:
 
 
 def test_killed_parts_come_back_and_nothing_is_left(tmp_path: Path, start_process: Any) -> None:
-    """Kill -9 of server and worker is mended; SIGTERM ends all; a second start has no first token."""
+    """Kill -9 of the parts is mended; SIGTERM ends all; a second start has no first token."""
     data_dir = tmp_path / "data"
     environment = {"TALLYPORT_DATA_DIR": str(data_dir), "TALLYPORT_SWEEP_SECONDS": "0.5"}
     up = start_process(["up", "--port", "0", "--json"], environment, tmp_path / "up.log")

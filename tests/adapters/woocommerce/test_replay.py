@@ -10,7 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from replay import (
+
+from adapters.sandbox import Sandbox
+from adapters.woocommerce.sandbox import Key, SandboxOptions, create_sandbox
+from tests.adapters.woocommerce.replay import (
     ORIGIN,
     Binder,
     Exchange,
@@ -24,9 +27,6 @@ from replay import (
     moment_of,
     root_space,
 )
-
-from adapters.sandbox import Sandbox
-from adapters.woocommerce.sandbox import Key, SandboxOptions, create_sandbox
 
 pytestmark = pytest.mark.anyio
 

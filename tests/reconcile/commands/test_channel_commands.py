@@ -118,7 +118,7 @@ async def test_all_problems_are_told_at_once(stores: Shop) -> None:
 async def test_unknown_platform_is_refused(stores: Shop) -> None:
     """The known ones are named."""
     with pytest.raises(CommandError, match="known: double"):
-        await connect(stores.deps, NewChannel("Main", "tripple", RIGHT), by="me")
+        await connect(stores.deps, NewChannel("Main", "unknown", RIGHT), by="me")
 
 
 async def test_same_account_or_name_twice_is_a_conflict(shop: Shop) -> None:

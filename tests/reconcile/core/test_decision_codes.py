@@ -5,18 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from samples import (
-    PRICE,
-    QUANTITY,
-    REF,
-    candidate,
-    context,
-    linked,
-    listing,
-    only,
-    remote,
-    unlinked,
-)
 
 from reconcile.core.actions import ActionKind, GuardKind, Plan, Standing
 from reconcile.core.codes import Code
@@ -33,6 +21,18 @@ from reconcile.core.types import (
     Variant,
     Withheld,
     WritePolicy,
+)
+from tests.reconcile.core.samples import (
+    PRICE,
+    QUANTITY,
+    REF,
+    candidate,
+    context,
+    linked,
+    listing,
+    only,
+    remote,
+    unlinked,
 )
 
 SYNC, LINK = Operation.SYNC_LISTINGS, Operation.LINK_LISTINGS

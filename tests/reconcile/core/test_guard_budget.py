@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import PRICE, QUANTITY, context, linked, listing, remote
 
 from reconcile.core.actions import ActionKind, GuardKind
 from reconcile.core.context import PlanContext
 from reconcile.core.guard import GuardLimits, assess, effects, without
 from reconcile.core.listings import plan_listing
 from reconcile.core.types import Presence, Variant, ZeroCause
+from tests.reconcile.core.samples import PRICE, QUANTITY, context, linked, listing, remote
 
 
 @pytest.mark.parametrize(

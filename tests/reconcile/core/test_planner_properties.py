@@ -6,7 +6,6 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import QUANTITY, agreeing, contexts, listing_of, thorough, touched, variants_of, worlds
 
 from reconcile.core.actions import (
     OPERATION_ACTIONS,
@@ -27,6 +26,16 @@ from reconcile.core.types import (
     ZeroCause,
 )
 from reconcile.core.world import World
+from tests.reconcile.core.worlds import (
+    QUANTITY,
+    agreeing,
+    contexts,
+    listing_of,
+    thorough,
+    touched,
+    variants_of,
+    worlds,
+)
 
 
 @thorough

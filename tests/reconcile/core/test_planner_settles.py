@@ -5,7 +5,6 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import contexts, thorough, variants_of, worlds
 
 from reconcile.core.actions import (
     Action,
@@ -23,6 +22,7 @@ from reconcile.core.types import (
     Presence,
 )
 from reconcile.core.world import World
+from tests.reconcile.core.worlds import contexts, thorough, variants_of, worlds
 
 
 @thorough

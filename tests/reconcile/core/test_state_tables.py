@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import TypeVar
 
 import pytest
-from samples import linked, remote, unlinked
 
 from reconcile.core.states import (
     ACTION_MOVES,
@@ -25,6 +24,7 @@ from reconcile.core.states import (
     check_command,
 )
 from reconcile.core.types import LinkState, Presence, SeenPresence, Variant
+from tests.reconcile.core.samples import linked, remote, unlinked
 
 S = TypeVar("S", bound=StrEnum)
 

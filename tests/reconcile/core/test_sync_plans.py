@@ -4,18 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from samples import (
-    PRICE,
-    QUANTITY,
-    REF,
-    candidate,
-    context,
-    linked,
-    listing,
-    only,
-    remote,
-    unlinked,
-)
 
 from reconcile.core.actions import Action, ActionKind, Change, GuardKind, Plan, Standing
 from reconcile.core.codes import Code
@@ -33,6 +21,18 @@ from reconcile.core.types import (
     Variant,
     Withheld,
     WritePolicy,
+)
+from tests.reconcile.core.samples import (
+    PRICE,
+    QUANTITY,
+    REF,
+    candidate,
+    context,
+    linked,
+    listing,
+    only,
+    remote,
+    unlinked,
 )
 
 PUBLISH = Operation.PUBLISH_LISTINGS

@@ -156,9 +156,7 @@ class Stage:
         listing_ids: Sequence[int] | None = None,
     ) -> RowMapping:
         """Queue a run and work until nothing is due; the run as it then stands."""
-        run_id = await self.ask(
-            operation, full=full, plan_only=plan_only, listing_ids=listing_ids
-        )
+        run_id = await self.ask(operation, full=full, plan_only=plan_only, listing_ids=listing_ids)
         await self.settle()
         return await self.run_row(run_id)
 

@@ -83,8 +83,10 @@ async def test_a_refused_batch_is_bisected(stage: Stage) -> None:
     bad.price = "poison"
 
     async def refuse_batches_with_the_bad_row() -> None:
-        sending = await stage.rows("SELECT 1 FROM actions WHERE state = 'SENDING' AND NOT EXISTS "
-            "(SELECT 1 FROM actions o WHERE o.state = 'SENDING' AND o.epoch < 0)")
+        sending = await stage.rows(
+            "SELECT 1 FROM actions WHERE state = 'SENDING' AND NOT EXISTS "
+            "(SELECT 1 FROM actions o WHERE o.state = 'SENDING' AND o.epoch < 0)"
+        )
         named = await stage.rows(
             "SELECT v.sku FROM actions a JOIN listing_variants v ON v.id = a.variant_id "
             "WHERE a.state = 'SENDING'"

@@ -92,9 +92,7 @@ def test_sql_agrees_with_the_specification(database_url: str) -> None:
             async with engine.begin() as conn:
                 await insert_channel(conn)
 
-        async def planned(
-            world: World, context: PlanContext
-        ) -> tuple[Plan, frozenset[str]]:
+        async def planned(world: World, context: PlanContext) -> tuple[Plan, frozenset[str]]:
             async with engine.connect() as conn:
                 await insert_world(conn, world)
                 made = await _sql_plan(conn, context)

@@ -45,7 +45,9 @@ async def test_write_policies(engine: AsyncEngine, policy: WritePolicy) -> None:
     """Each policy lets through exactly its effects; the others are shown as SKIPPED with why."""
     stage = await _world(engine, policy)
     runs = [await stage.run(operation, full=True) for operation in (SYNC, PUBLISH)]
-    done = {kind for run in runs for kind, state in await stage.states(run["id"]) if state == "APPLIED"}
+    done = {
+        kind for run in runs for kind, state in await stage.states(run["id"]) if state == "APPLIED"
+    }
     skipped = {
         kind for run in runs for kind, state in await stage.states(run["id"]) if state == "SKIPPED"
     }
