@@ -21,6 +21,7 @@ from graphql import (
     Visitor,
     visit,
 )
+from sqlalchemy.exc import DBAPIError
 from strawberry.types import ExecutionContext
 
 from api.faults import UserFaultError
@@ -39,6 +40,8 @@ _QUOTED = re.compile(
 )
 _SHORTEST = 4
 _OURS = "INTERNAL"
+_UNAVAILABLE = "UNAVAILABLE"
+_MASKED = frozenset({_OURS, _UNAVAILABLE})
 _FRAMES = 8
 
 
@@ -104,7 +107,7 @@ def process_errors(errors: Iterable[GraphQLError], execution: ExecutionContext |
     """Make errors fit to be shown, in place, and write the faults of ours to the log."""
     values: tuple[str, ...] | None = None
     for error in errors:
-        if isinstance(error, UserFaultError) or (error.extensions or {}).get("code") == _OURS:
+        if isinstance(error, UserFaultError) or (error.extensions or {}).get("code") in _MASKED:
             continue
         if isinstance(error.original_error, UserFaultError):
             error.extensions = error.original_error.extensions
@@ -125,11 +128,25 @@ def _mask(error: GraphQLError, values: Iterable[str]) -> None:
     number = token_hex(6)
     cause = error.original_error or error
     log_fault(number, cause, values, path=".".join(str(part) for part in error.path or ()))
+    error.original_error = None
+    if _is_passing(cause):
+        error.message = (
+            "The database does not answer right now; it may be starting. Ask again in a few "
+            f"seconds. The log has it under the id {number}."
+        )
+        error.extensions = {"code": _UNAVAILABLE, "id": number}
+        return
     error.message = (
         f"Something went wrong here, not in your request. The log has it under the id {number}."
     )
     error.extensions = {"code": _OURS, "id": number}
-    error.original_error = None
+
+
+def _is_passing(cause: BaseException) -> bool:
+    """Whether the database is away or starting: nothing is wrong that time does not mend."""
+    if isinstance(cause, DBAPIError):
+        return cause.connection_invalidated or "starting up" in str(cause.orig)
+    return isinstance(cause, OSError)
 
 
 def log_fault(number: str, cause: BaseException, values: Iterable[str], **where: str) -> None:

@@ -16,6 +16,10 @@ from reconcile.core.actions import ActionKind
 from reconcile.core.types import OurField
 from reconcile.store import actions as action_rows
 from reconcile.store.channels import Channel
+from reconcile.store.keys import our_key
+
+_IN_COLUMNS = frozenset({OurField.SKU.value, OurField.OPTIONS.value})
+"""What a variant keeps beside its fields."""
 
 LOCAL_ORDER = (ActionKind.BREAK_LINK, ActionKind.LINK, ActionKind.IMPORT)
 
@@ -178,6 +182,8 @@ ORDER BY r.id
     if not found:
         return False
     parent_sku = product.pop(OurField.SKU.value, None) or skus[0]
+    product.pop(OurField.OPTIONS.value, None)
+    shared = product if len(found) == 1 else {}
     taken = await conn.execute(
         text("""
 SELECT 1 FROM listing_variants WHERE channel_id = :channel_id AND sku = ANY(:skus)
@@ -206,10 +212,8 @@ VALUES (:channel_id, :sku, :title, CAST(:fields AS jsonb), CAST(:sources AS json
         )
     ).scalar_one()
     for position, ((remote, fields), sku) in enumerate(zip(found, skus, strict=True)):
-        own = {name: value for name, value in fields.items() if name != OurField.SKU}
+        own = {name: value for name, value in fields.items() if name not in _IN_COLUMNS}
         await _state_quantity(conn, sku, own.pop(OurField.QUANTITY.value, None), now)
-        identifier = own.get(channel.our_identifier)
-        key = sku if channel.our_identifier == OurField.SKU else identifier
         await conn.execute(
             text("""
 INSERT INTO listing_variants (channel_id, listing_id, position, sku, fields, sources, options,
@@ -229,7 +233,7 @@ VALUES (:channel_id, :listing_id, :position, :sku, CAST(:fields AS jsonb),
                 "paused": pause_new,
                 # What the shop hides stays hidden: the import takes over what it finds.
                 "presence": "HIDDEN" if remote["presence"] == "HIDDEN" else "LISTED",
-                "key": channel.platform.key(channel.our_identifier, str(key)) if key else None,
+                "key": our_key(channel.platform, channel.our_identifier, sku, own, shared),
                 "remote_variant_id": remote["id"],
             },
         )
@@ -268,10 +272,12 @@ async def _overwrite(conn: AsyncConnection, row: RowMapping, now: datetime) -> b
     values = dict(_by_owner(row))
     product = values.pop(None, {})
     product.pop(OurField.SKU.value, None)
+    names = product.pop(OurField.OPTIONS.value, None)
     await conn.execute(
         text("""
 UPDATE listings SET fields = fields || CAST(:fields AS jsonb),
     sources = sources || CAST(:sources AS jsonb),
+    option_names = coalesce(CAST(:names AS jsonb), option_names),
     title = coalesce(CAST(:fields AS jsonb) ->> 'title', title),
     revision = revision + 1, updated_at = now()
 WHERE id = :id
@@ -280,29 +286,46 @@ WHERE id = :id
             "id": row["listing_id"],
             "fields": orjson.dumps(product).decode(),
             "sources": orjson.dumps(_sources(product, now)).decode(),
+            "names": None if names is None else orjson.dumps(names).decode(),
         },
     )
     for variant_id, fields in values.items():
-        own = dict(fields)
-        quantity = own.pop(OurField.QUANTITY.value, None)
-        sku = (
-            await conn.execute(
-                text("""
-UPDATE listing_variants SET fields = fields || CAST(:fields AS jsonb),
-    sources = sources || CAST(:sources AS jsonb), revision = revision + 1, updated_at = now()
-WHERE id = :id RETURNING sku
-"""),
-                {
-                    "id": int(variant_id or 0),
-                    "fields": orjson.dumps(own).decode(),
-                    "sources": orjson.dumps(_sources(own, now)).decode(),
-                },
-            )
-        ).scalar_one_or_none()
-        if sku is not None:
-            await _state_quantity(conn, sku, quantity, now, overwrite=True)
+        await _overwrite_variant(conn, int(variant_id or 0), dict(fields), now)
     await conn.execute(
         text("UPDATE listing_variants SET stale = true WHERE listing_id = :id"),
         {"id": row["listing_id"]},
     )
     return True
+
+
+async def _overwrite_variant(
+    conn: AsyncConnection, variant_id: int, own: dict[str, Any], now: datetime
+) -> None:
+    quantity = own.get(OurField.QUANTITY.value)
+    options = own.pop(OurField.OPTIONS.value, None)
+    found = await conn.execute(
+        text("SELECT sku, fields FROM listing_variants WHERE id = :id FOR UPDATE"),
+        {"id": variant_id},
+    )
+    held = found.one_or_none()
+    if held is None:
+        return
+    if OurField.QUANTITY not in held.fields:
+        # The item states it, not this listing; where the listing states its own, that is replaced.
+        own.pop(OurField.QUANTITY.value, None)
+        await _state_quantity(conn, held.sku, quantity, now, overwrite=True)
+    await conn.execute(
+        text("""
+UPDATE listing_variants SET fields = fields || CAST(:fields AS jsonb),
+    sources = sources || CAST(:sources AS jsonb),
+    options = coalesce(CAST(:options AS jsonb), options),
+    revision = revision + 1, updated_at = now()
+WHERE id = :id
+"""),
+        {
+            "id": variant_id,
+            "fields": orjson.dumps(own).decode(),
+            "sources": orjson.dumps(_sources(own, now)).decode(),
+            "options": None if options is None else orjson.dumps(options).decode(),
+        },
+    )

@@ -59,6 +59,14 @@ class QueueDoorbell:
         """Wake a worker for a catalog file."""
         await self._enqueue("advance_import", import_id, job_id=None)
 
+    async def answers(self) -> bool:
+        """Whether the queue is there; without it work starts with the next sweep."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                return bool(await self._connected().ping())
+        except (RedisError, OSError, TimeoutError):
+            return False
+
     async def close(self) -> None:
         """Release the connection."""
         if self._queue is not None:

@@ -10,9 +10,12 @@ import structlog
 import uvicorn
 
 from api import build_app
+from api.context import no_budget
+from tallyport.doorbell import QueueDoorbell
 from tallyport.services import Services, open_services
 from tallyport.settings import Settings
-from tallyport.wiring import open_deps
+from tallyport.versions import require_current_database
+from tallyport.wiring import Transports, open_deps
 
 _GRACE_SECONDS = 8
 
@@ -36,6 +39,7 @@ def run_server(
 ) -> None:
     """Serve the API on the settings' address, or on a socket that listens already."""
     with open_services(settings) as services:
+        require_current_database(services.database_url)
         asyncio.run(_serve(settings, services, listener, on_ready))
 
 
@@ -46,8 +50,12 @@ async def _serve(
     on_ready: Callable[[str], None] | None,
 ) -> None:
     async with open_deps(settings, services) as deps:
+        doorbell = deps.doorbell
+        queue = doorbell.answers if isinstance(doorbell, QueueDoorbell) else None
+        transport = deps.transport
+        budget = transport.budget.state if isinstance(transport, Transports) else no_budget
         config = uvicorn.Config(
-            build_app(deps, deps.platforms),
+            build_app(deps, deps.platforms, queue=queue, budget=budget),
             host=settings.host,
             port=settings.port,
             log_config=None,

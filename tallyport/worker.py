@@ -10,6 +10,7 @@ from reconcile.worker import run_worker
 from tallyport.doorbell import redis_settings
 from tallyport.services import Services, open_services
 from tallyport.settings import Settings
+from tallyport.versions import require_current_database
 from tallyport.wiring import open_deps
 
 
@@ -20,6 +21,7 @@ def run_worker_process(settings: Settings, *, replaces: int | None = None) -> No
     held is free at once instead of when its leases run out.
     """
     with open_services(settings) as services:
+        require_current_database(services.database_url)
         asyncio.run(_work(settings, services, replaces))
 
 

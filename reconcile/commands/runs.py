@@ -14,7 +14,9 @@ from reconcile.core.actions import LOCAL_ACTIONS, ActionKind, GuardKind
 from reconcile.core.states import RunState
 from reconcile.core.types import Operation, Side
 from reconcile.deps import Deps
+from reconcile.store.actions import mark_dirty
 from reconcile.store.channels import Channel, load_operations
+from reconcile.store.plans import clear_approvals
 from reconcile.store.tables import runs
 
 _log = structlog.get_logger(__name__)
@@ -236,9 +238,23 @@ WHERE id = :run_id
                     "step": "local" if set(local) & set(kinds_released) else "execute",
                 },
             )
+        await _look_again(conn, run, ["STALE"])
     _log.info("run_approved", run_id=run_id, due=due, stale=stale, busy=busy, by=by)
     await deps.doorbell.ring(channel.id, Side(run["side"]))
     return Approval(due, stale, busy)
+
+
+async def _look_again(conn: AsyncConnection, run: RowMapping, states: Sequence[str]) -> None:
+    """Rows of the run that nobody can approve any more stop asking, and are planned again."""
+    dropped = await conn.execute(
+        text("""
+SELECT DISTINCT listing_id FROM actions
+WHERE run_id = :run_id AND state = ANY(:states) AND finished_at = now() AND listing_id IS NOT NULL
+"""),
+        {"run_id": run["id"], "states": list(states)},
+    )
+    await mark_dirty(conn, run["channel_id"], [row.listing_id for row in dropped], "NotApproved")
+    await clear_approvals(conn, run["id"])
 
 
 def _refuse_unapprovable(run: RowMapping, channel: Channel) -> None:
@@ -291,5 +307,6 @@ WHERE run_id = :run_id AND state IN ('PLANNED', 'REFUSED')
 """),
             {"run_id": run_id, "by": by},
         )
+        await _look_again(conn, run, ["CANCELED"])
     _log.info("run_canceled", run_id=run_id, by=by)
     await deps.doorbell.ring(run["channel_id"], Side(run["side"]))

@@ -18,7 +18,6 @@ from tallyport.following import (
     follow_run,
     look_at_run,
     progress_of,
-    run_has_ended,
 )
 
 _SHOWN_ACTIONS = 50
@@ -421,6 +420,3 @@ def _value(value: Json) -> str:
         return "-"
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-__all__ = ["add_run_to", "add_to", "run_has_ended"]

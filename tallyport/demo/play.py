@@ -148,7 +148,6 @@ def _stay(teller: Teller, url: str, token: str, sandboxes: list[_Sandbox]) -> No
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Let SIGTERM and SIGINT end the demo with its children."""
-
     # SIGINT too: a shell that starts us in the background has it ignored.
     numbers = (signal.SIGTERM, signal.SIGINT)
 

@@ -80,6 +80,11 @@ class Shop:
 
     def run(self, operation: str, *, full: bool = False, plan: bool = False) -> FinishedRun:
         """Run an operation and wait for its end."""
+        run = follow_run(self._api, self.start(operation, full=full, plan=plan))
+        return FinishedRun(run, tuple(actions_of(self._api, run["id"])))
+
+    def start(self, operation: str, *, full: bool = False, plan: bool = False) -> str:
+        """Ask for a run and return its id."""
         payload = self._api.mutate(
             "mutation ($input: RunRequestInput!) { runRequest(input: $input)"
             " { run { id } userErrors { code message path } } }",
@@ -92,16 +97,7 @@ class Shop:
                 }
             },
         )
-        run = follow_run(self._api, payload["run"]["id"])
-        return FinishedRun(run, tuple(actions_of(self._api, run["id"])))
-
-    def cancel(self, run_id: str) -> None:
-        """Drop a plan that is not to be carried out."""
-        self._api.mutate(
-            "mutation ($input: RunCancelInput!) { runCancel(input: $input)"
-            " { userErrors { code message path } } }",
-            {"input": {"id": run_id}},
-        )
+        return str(payload["run"]["id"])
 
     def variants(self) -> Mapping[str, OurVariant]:
         """Every listing variant of the channel, by SKU."""

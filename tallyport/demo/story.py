@@ -14,7 +14,7 @@ from reconcile.core.actions import ActionKind
 from reconcile.core.types import Operation
 from tallyport.demo.catalog import Offer, Product
 from tallyport.demo.shop import FinishedRun, OurVariant, Shop
-from tallyport.demo.stores import Effect, Goods, Held, Ref, Store, Unit
+from tallyport.demo.stores import Goods, Held, Ref, Store, Unit
 from tallyport.demo.telling import Tally, Teller
 
 _SEEDED_SIMPLE = 8
@@ -341,6 +341,3 @@ def _is(held: Mapping[Ref, Held], reference: Ref | None, *, buyable: bool) -> bo
 
 def _skus(variants: Sequence[OurVariant]) -> set[str]:
     return {each.sku for each in variants}
-
-
-__all__ = ["Effect", "Story", "put_on_shelf", "seed_of"]

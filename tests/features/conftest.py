@@ -41,9 +41,29 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def scheduled(
+    instance: Instance,
+    api: ApiClient,
+    loopback: Loopback,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Shop[WooStore]]:
+    """A shop whose sync has been on the shortest schedule since the session began."""
+    shop = Shop(instance, api, WooStore(loopback), tmp_path_factory.mktemp("scheduled"))
+    shop.connect()
+    shop.add("MUG", price="9.00", quantity=5)
+    shop.list_ours({"sku": "MUG", "list_price": "12.00", "quantity": 5})
+    shop.done("channel", "schedule", shop.name, "sync", "--every", "60s", "--full")
+    yield shop
+    instance.cli("channel", "remove", shop.name, "--yes")
+    shop.store.close()
+
+
 @pytest.fixture(autouse=True)
-def told_log(instance: Instance) -> Iterator[None]:
+def told_log(request: pytest.FixtureRequest, instance: Instance) -> Iterator[None]:
     """Show what the instance logged during a test; pytest prints it where the test fails."""
+    if any("scheduled" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("scheduled")  # its minute passes while the other tests run
     before = len(instance.log)
     yield
     sys.stderr.write(instance.log[before:][-8000:])

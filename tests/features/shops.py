@@ -240,9 +240,11 @@ class Shop(Generic[S]):
             f"{each['reason']}: {each['message']}" for each in self.variant(name)["conditions"]
         )
 
-    def wait(self, what: Callable[[], Any], why: str) -> Any:
+    def wait(
+        self, what: Callable[[], Any], why: str, *, seconds: float = _PATIENCE_SECONDS
+    ) -> Any:
         """Wait until something is so, and return it."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + seconds
         while not (found := what()):
             assert time.monotonic() < deadline, f"never happened: {why}"
             time.sleep(0.15)

@@ -235,10 +235,19 @@ class WooStore:
         """No more faults."""
         self._http.delete("/_faults")
 
+    def struck(self) -> int:
+        """How many requests the faults have hit."""
+        return sum(row["done"] for row in _rows(self._http.get("/_faults").json()))
+
     def close(self) -> None:
         """Close it for good."""
         self._http.close()
         self._served.close()
+
+
+def _rows(answer: Any) -> Sequence[Mapping[str, Any]]:
+    rows: Sequence[Mapping[str, Any]] = answer["faults"] if isinstance(answer, dict) else answer
+    return rows
 
 
 STORES: Mapping[str, type[WooStore]] = {WooStore.platform: WooStore}

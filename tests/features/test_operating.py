@@ -58,8 +58,27 @@ def test_an_operation_can_be_disabled_and_paused_and_says_so(shop: Shop[Any]) ->
 
 
 @feature("A6", "T3")
-def test_an_operation_runs_by_itself_on_its_schedule(shop: Shop[Any]) -> None:
-    """An interval starts runs without anybody asking; cron is checked; off means by hand again."""
+def test_a_scheduled_run_starts_without_anybody_asking(scheduled: Shop[WooStore]) -> None:
+    """When its minute has come, the operation runs, is marked as scheduled, and does its work."""
+    document = (
+        "query ($where: RunFilterInput) { runs(where: $where)"
+        " { nodes { trigger operation isFull result } } }"
+    )
+
+    def done() -> Any:
+        where = {"where": {"channel": scheduled.channel_id, "isOpen": False}}
+        return scheduled.api.query(document, where)["runs"]["nodes"]
+
+    runs = scheduled.wait(done, "a scheduled run ends", seconds=100)
+
+    expected = ("SCHEDULE", "SYNC_LISTINGS", True, "SUCCEEDED")
+    assert tuple(runs[-1].values()) == expected
+    assert scheduled.held("MUG").price == Decimal(12)
+
+
+@feature("A6", "T3")
+def test_schedules_are_intervals_or_cron_and_can_be_taken_off(shop: Shop[Any]) -> None:
+    """Cron is checked when it is saved; explain tells the next time; off means by hand again."""
     _drifted(shop, "MUG")
 
     wrong = shop.cli("channel", "schedule", shop.name, "sync", "--cron", "61 * * * *")

@@ -98,7 +98,7 @@ def test_secrets_come_from_files_and_standard_input(instance: Any, tmp_path: Pat
 
 def test_an_unknown_field_is_named_with_the_nearest_one(instance: Any) -> None:
     """A misspelt setting is a usage error."""
-    result = instance.run("channel", "connect", "x", "-p", "woocommerce", "--set", "domian=a.b")
+    result = instance.run("channel", "connect", "x", "-p", "woocommerce", "--set", "domainn=a.b")
 
     assert result.exit_code == 2
     assert "did you mean domain?" in result.stderr

@@ -207,6 +207,7 @@ async def test_an_import_creates_and_settles(stage: Stage) -> None:
     assert ours.link_state is LinkState.LINKED
     assert ours.options == (("Size", "M"),)
     assert ours.fields["list_price"] == {"amount": "11", "currency": "EUR"}
+    assert "options" not in ours.fields
     assert await stage.value("SELECT stated FROM items WHERE sku = 'SHIRT-M'") == 2
     for operation in (IMPORT, LINK, SYNC, PUBLISH):
         run = await stage.run(operation, full=True)
