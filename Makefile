@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto --maxprocesses 4
 
 .PHONY: setup demo test test-deep lint format features schema lock bench
 
@@ -20,7 +20,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/tallyport demo --once
+	$(BIN)/tallyport demo --once --json
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -90,12 +90,14 @@ async def _import(
     deps: Deps, row: RowMapping, channel: Channel, file: IO[bytes], until: float
 ) -> bool:
     done: int = row["rows_done"]
+    found: list[str] = []
     items = read_catalog(
         iter(lambda: file.read(_COPY), b""),
         name=row["name"],
         layouts=deps.layouts,
         currency=channel.account.currency,
         layout=row["layout"],
+        on_layout=found.append,
     )
     try:
         # In a thread: skipping a long file must not keep the worker from its other channels.
@@ -103,7 +105,8 @@ async def _import(
         while True:
             portion = await asyncio.to_thread(_take, items)
             if not portion:
-                return await _finish(deps, row, channel, done)
+                layout = found[0] if found else row["layout"]
+                return await _finish(deps, row, channel, done, layout)
             try:
                 if not await _store(deps, row, channel, done, portion):
                     return False
@@ -287,7 +290,9 @@ def _count(
 # --- the end --------------------------------------------------------------------------------
 
 
-async def _finish(deps: Deps, row: RowMapping, channel: Channel, done: int) -> bool:
+async def _finish(
+    deps: Deps, row: RowMapping, channel: Channel, done: int, layout: str | None
+) -> bool:
     async with deps.engine.begin() as conn:
         held = (
             (
@@ -307,7 +312,7 @@ async def _finish(deps: Deps, row: RowMapping, channel: Channel, done: int) -> b
         if held is None:
             return False
         counts: dict[str, int] = dict(held["counts"])
-        values: dict[str, Any] = {"state": ImportState.DONE}
+        values: dict[str, Any] = {"state": ImportState.DONE, "layout": layout}
         if row["replace_with"] is not None:
             if refusal := _refusal(counts):
                 values = {

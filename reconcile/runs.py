@@ -364,7 +364,9 @@ WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
             settles = not self._is_approved and self.operation is not Operation.LINK_LISTINGS
             if number < MOST_ROUNDS and settles:
                 self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
-                again = await marking.mark_linked(conn, run_id, number + 1)
+                after = int(self.phase.get("linked_up_to", 0))
+                again = await marking.mark_linked(conn, run_id, number + 1, after)
+                self.phase["linked_up_to"] = await run_rows.last_action(conn, run_id)
             self.phase["round"] = number + 1 if again else number
             self.phase["step"] = "wanted" if again else "execute"
             await run_rows.save_phase(conn, run_id, self.phase)

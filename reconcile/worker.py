@@ -231,8 +231,7 @@ async def run_worker(
                     pause = 0.5
                 except Exception as error:  # noqa: BLE001 - arq ends with whatever its queue raised
                     log.warning("queue lost", error=type(error).__name__, again_in=pause)
-            with contextlib.suppress(Exception):
-                await worker.close()
+            await _end(worker)
             if not stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
@@ -241,6 +240,23 @@ async def run_worker(
         sweep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sweep
+
+
+async def _end(worker: Worker) -> None:
+    """Cancel what the worker was doing and give its connections back, whatever arq thinks of it."""
+    tasks = list(worker.tasks.values())
+    for task in tasks:
+        task.cancel()
+    # arq waits for its tasks without catching what their cancellation raises.
+    await asyncio.gather(*tasks, return_exceptions=True)
+    worker.tasks.clear()
+    pool = worker.pool
+    with contextlib.suppress(Exception):
+        await worker.close()
+    if pool is not None:
+        # Where Redis is gone, arq has stopped before it closed anything.
+        with contextlib.suppress(Exception):
+            await pool.aclose(close_connection_pool=True)
 
 
 def _arq_worker(deps: Deps, redis: RedisSettings, name: str, concurrency: int) -> Worker:

@@ -10,9 +10,11 @@ fault becomes one of these, with a sentence that says what to do::
     └── FaultError           the API could not make sense of the request, or failed itself
 """
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeAlias
@@ -74,7 +76,11 @@ class ApiClient:
         self.url = url.rstrip("/")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=self.url, headers=headers, timeout=timeout, transport=transport
+            base_url=self.url,
+            headers=headers,
+            timeout=timeout,
+            transport=transport,
+            verify=_certificates(),
         )
 
     def __enter__(self) -> Self:
@@ -220,6 +226,12 @@ class ApiClient:
         return UnreachableError(
             f"{self.url} took the request and did not answer. Look at its log, then try again."
         )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust; read once, because reading takes longer than most requests."""
+    return httpx.create_ssl_context()
 
 
 def _chunks(file: BinaryIO, read: Callable[[int], None] | None) -> Iterator[bytes]:

@@ -40,11 +40,27 @@ def run_has_ended(run: Json) -> bool:
     return run["state"] in _ENDED or (run["state"] == "PLANNED" and run["finishedAt"] is not None)
 
 
-def progress_of(run: Json) -> tuple[int, int]:
-    """Actions ended, and actions in all."""
+def stage_of(run: Json) -> tuple[str, int, int | None]:
+    """What a run is at, how much of it is done, and of how much where that is known."""
+    counts = run["counts"]
+    wait = run["waitingFor"]
+    if wait is not None:
+        return f"waiting: {wait['message']}", 0, None
     total = sum(row["count"] for row in run["actionCounts"])
     open_ = sum(row["count"] for row in run["actionCounts"] if row["state"] in _PENDING)
-    return total - open_, total
+    match run["state"]:
+        case "QUEUED":
+            return "queued", 0, None
+        case "FETCHING":
+            return "products read", counts.get("products_seen", 0), counts.get("products_total")
+        case "PLANNED" if not total:
+            decided, candidates = (
+                counts.get("listings_decided", 0),
+                counts.get("listings_candidates"),
+            )
+            return "listings planned", decided, candidates
+        case _:
+            return "actions done", total - open_, total or None
 
 
 def look_at_run(api: ApiClient, run_id: str) -> Json:

@@ -60,7 +60,11 @@ def run_up(
         supervisor = Supervisor(_children(settings, listener))
 
         def started() -> None:
-            _await_answer(url, supervisor.is_stopping)
+            if not _await_answer(url, supervisor.is_stopping):
+                note(
+                    "The API does not answer yet. It is started again until it does; what keeps it "
+                    "from that is said above."
+                )
             announce(Running(url, str(settings.data_dir), tokens.first))
 
         with _stopping(supervisor.stop):
@@ -113,16 +117,17 @@ def _children(settings: Settings, listener: socket.socket) -> list[Child]:
     ]
 
 
-def _await_answer(url: str, stopped: Callable[[], bool]) -> None:
+def _await_answer(url: str, stopped: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + _READY_SECONDS
     with httpx.Client(timeout=5.0) as http:
         while time.monotonic() < deadline and not stopped():
             try:
                 if http.get(f"{url}/health").status_code == httpx.codes.OK:
-                    return
+                    return True
             except httpx.TransportError:
                 pass  # not yet
             time.sleep(0.05)
+    return stopped()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 The caller decides what becomes of a listing; nothing is kept here but the SKUs seen, as hashes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from reconcile.catalog.columns import is_own
@@ -28,15 +28,17 @@ def read_catalog(
     layouts: Sequence[CatalogLayout],
     currency: str,
     layout: str | None = None,
+    on_layout: Callable[[str], None] = lambda _: None,
 ) -> Iterator[CatalogItem]:
     """Stream the listings of a file, the rows that were not taken and why, and remarks.
 
     `name` is the file's name, of which only the suffix counts; `layout` says what the file is
     (`tallyport`, `jsonl` or the name of one of `layouts`) where that should not be guessed;
-    `currency` is that of prices that name none. Raises ValueError for a currency that is no code.
+    `currency` is that of prices that name none; `on_layout` is told what the file turned out to be
+    before its first row. Raises ValueError for a currency that is no code.
     """
     unit = currency_code(currency)
-    for item in _read(chunks, name, layouts, unit, layout):
+    for item in _read(chunks, name, layouts, unit, layout, on_layout):
         yield _plain(item) if isinstance(item, CatalogRow) else item
 
 
@@ -56,6 +58,7 @@ def _read(
     layouts: Sequence[CatalogLayout],
     currency: str,
     layout: str | None,
+    on_layout: Callable[[str], None],
 ) -> Iterator[CatalogItem]:
     lines = read_lines(chunks)
     first = next((line for line in lines if line.code or line.text.strip()), None)
@@ -73,9 +76,10 @@ def _read(
             message = "the file is one JSON list; write one listing per line, without the list"
             yield CatalogError(first.number, None, "NotJsonLines", message)
         else:
+            on_layout(OWN_JSONL)
             yield from read_own_jsonl(chain([first], lines), currency)
         return
-    yield from _read_csv(first, lines, layouts, currency, layout)
+    yield from _read_csv(first, lines, layouts, currency, layout, on_layout)
 
 
 def _is_json(name: str, begins: str) -> bool:
@@ -88,6 +92,7 @@ def _read_csv(
     layouts: Sequence[CatalogLayout],
     currency: str,
     wanted: str | None,
+    on_layout: Callable[[str], None],
 ) -> Iterator[CatalogItem]:
     rows = read_rows(chain([first], lines), sniff_separator(first.text))
     header = next(rows, None)
@@ -102,8 +107,10 @@ def _read_csv(
     if wanted is None:
         chosen = next((item for item in layouts if item.recognizes(header.cells)), None)
     if chosen is not None:
+        on_layout(chosen.name)
         yield from chosen.read(header.cells, rows, currency)
     elif is_own(header.cells):
+        on_layout(OWN_CSV)
         yield from read_own_csv(header, rows, currency)
     else:
         yield CatalogError(header.line, None, "UnknownLayout", _unrecognized(header.cells, layouts))

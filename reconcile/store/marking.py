@@ -130,17 +130,21 @@ ON CONFLICT DO NOTHING
     return result.rowcount
 
 
-async def mark_linked(conn: AsyncConnection, run_id: int, number: int) -> int:
-    """What this run has just linked is decided once more, in the round of that number."""
+async def mark_linked(conn: AsyncConnection, run_id: int, number: int, after: int) -> int:
+    """What this run has just linked is decided once more, in the round of that number.
+
+    `after` is the last action of the round before: what was linked by then was decided already.
+    """
     result = await conn.execute(
         text("""
 INSERT INTO run_candidates AS c (run_id, listing_id, round)
 SELECT DISTINCT CAST(:run_id AS bigint), a.listing_id, CAST(:number AS integer) FROM actions a
 JOIN run_candidates p ON p.run_id = a.run_id AND p.listing_id = a.listing_id
-WHERE a.run_id = :run_id AND a.kind = 'LINK' AND a.state = 'APPLIED' AND p.round = :number - 1
+WHERE a.run_id = :run_id AND a.id > :after AND a.kind = 'LINK' AND a.state = 'APPLIED'
+  AND p.round = :number - 1
 ON CONFLICT (run_id, listing_id) DO UPDATE SET round = excluded.round
 """),
-        {"run_id": run_id, "number": number},
+        {"run_id": run_id, "number": number, "after": after},
     )
     return result.rowcount
 

@@ -159,19 +159,22 @@ GROUP BY 1
 """),
         {"id": run_id},
     )
+    # A failed row says its reason on the object as well; it counts once.
     reasons = await conn.execute(
         text("""
-SELECT reason, sum(number) AS rows FROM (
+WITH said AS (
     SELECT coalesce(nullif(outcome_code, ''), reason) AS reason, count(*) AS number FROM actions
     WHERE run_id = :id AND state IN ('FAILED', 'STALE', 'REFUSED', 'SKIPPED', 'CANCELED')
-    GROUP BY 1
-    UNION ALL
-    SELECT c.reason, count(*) FROM conditions c JOIN runs r ON r.id = :id
+    GROUP BY 1),
+waiting AS (
+    SELECT c.reason, count(*) AS number FROM conditions c JOIN runs r ON r.id = :id
     LEFT JOIN listing_variants v ON c.object_kind = 'variant' AND v.id = c.object_id
     JOIN run_candidates p ON p.run_id = r.id AND p.listing_id =
         CASE WHEN c.object_kind = 'listing' THEN c.object_id ELSE v.listing_id END
-    WHERE c.type = r.operation AND c.object_kind IN ('variant', 'listing') GROUP BY 1) all_reasons
-GROUP BY reason ORDER BY 2 DESC, 1
+    WHERE c.type = r.operation AND c.object_kind IN ('variant', 'listing')
+      AND c.reason <> 'WaitsForApproval' AND c.reason NOT IN (SELECT reason FROM said)
+    GROUP BY c.reason)
+SELECT reason, number FROM said UNION ALL SELECT reason, number FROM waiting ORDER BY 2 DESC, 1
 """),
         {"id": run_id},
     )
@@ -183,7 +186,7 @@ GROUP BY reason ORDER BY 2 DESC, 1
     return {
         "parents": parents,
         "variants": variants,
-        "reasons": {row.reason: int(row.rows) for row in reasons},
+        "reasons": {row.reason: int(row.number) for row in reasons},
     }
 
 
@@ -198,6 +201,14 @@ JOIN run_candidates p ON p.run_id = r.id AND p.listing_id =
 WHERE c.type = r.operation AND c.status = 'ATTENTION' AND c.object_kind IN ('variant', 'listing')
 """),
         {"id": run_id},
+    )
+    return int(result.scalar_one())
+
+
+async def last_action(conn: AsyncConnection, run_id: int) -> int:
+    """The highest id of a run's actions so far; 0 where it has none."""
+    result = await conn.execute(
+        text("SELECT coalesce(max(id), 0) FROM actions WHERE run_id = :id"), {"id": run_id}
     )
     return int(result.scalar_one())
 

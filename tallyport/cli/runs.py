@@ -1,7 +1,6 @@
 """`run` and `runs`: start an operation, follow it, read what it did and why."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Final
 
 import typer
@@ -10,14 +9,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from reconcile.core.actions import ActionKind
 from reconcile.core.types import Operation
 from tallyport.cli.lookup import ChannelArgument, ChannelOption, channel
-from tallyport.cli.session import Cell, Exit, Session, command
+from tallyport.cli.run_tables import describe, seconds_of, show_actions
+from tallyport.cli.session import Exit, Session, command
 from tallyport.client import Json
 from tallyport.following import (
     RUN_SELECTION,
     actions_of,
     follow_run,
     look_at_run,
-    progress_of,
+    stage_of,
 )
 
 _SHOWN_ACTIONS = 50
@@ -116,21 +116,8 @@ def followed(session: Session, run_id: str) -> Json:
         task = bar.add_task("queued", total=None)
 
         def look(run: Json) -> None:
-            done, total = progress_of(run)
-            wait = run["waitingFor"]
-            text = run["state"].lower()
-            fetched = run["progress"].get("fetched")
-            if run["state"] == "FETCHING" and fetched is not None:
-                bar.update(
-                    task,
-                    description=f"{text} products",
-                    completed=fetched,
-                    total=run["progress"].get("total"),
-                )
-                return
-            if wait is not None:
-                text = f"{text}: {wait['message']}"
-            bar.update(task, description=text, completed=done, total=total or None)
+            what, done, total = stage_of(run)
+            bar.update(task, description=what, completed=done, total=total)
 
         return follow_run(session.api, run_id, look)
 
@@ -152,108 +139,6 @@ def conclude(session: Session, run: Json) -> None:
         code = Exit.PARTIAL
     if code is not Exit.DONE:
         raise typer.Exit(code)
-
-
-def describe(session: Session, run: Json) -> None:
-    """Print a run: result, counts with their reasons, guard, what it waits for."""
-    error = run["error"]
-    wait = run["waitingFor"]
-    session.out.facts(
-        {
-            "Run": run["id"],
-            "Operation": f"{run['operation']}{' (full)' if run['isFull'] else ''}",
-            "Channel": (run["channel"] or {}).get("name"),
-            "State": run["state"],
-            "Result": run["result"],
-            "Error": f"{error['code']}: {error['message']}" if error else None,
-            "Waits for": wait["message"] if wait else None,
-            "Seconds": _seconds(run),
-        }
-    )
-    report = run["report"]
-    names = [name for name in report["parents"] if _any(report, name)]
-    if names:
-        session.out.table(
-            ["", *(name.capitalize() for name in names)],
-            [
-                [what.capitalize(), *(report[what][name] for name in names)]
-                for what in ("parents", "variants")
-            ],
-        )
-    if report["reasons"]:
-        session.out.table(
-            ["Reason", "Number"], [[row["code"], row["count"]] for row in report["reasons"]]
-        )
-    if report["attention"]:
-        session.out.say(f"{report['attention']} need a person: tallyport listings list --attention")
-    if run["actionCounts"]:
-        session.out.table(
-            ["Action", "State", "Reason", "Number"],
-            [
-                [row["kind"], row["state"], row["reason"], row["count"]]
-                for row in run["actionCounts"]
-            ],
-        )
-    is_held = any(row["state"] == "REFUSED" for row in run["actionCounts"])
-    for verdict in run["guard"]:
-        if is_held and not verdict["isAllowed"]:
-            session.out.say(f"Held back by the guard: {verdict['kind']}. {verdict['message']}")
-            hint = f"tallyport runs approve {run['id']} --kind {verdict['kind']}"
-            session.out.say(f"To carry it out: {hint}")
-
-
-def _any(report: Json, name: str) -> bool:
-    return bool(report["parents"][name] or report["variants"][name])
-
-
-def show_actions(session: Session, run_id: str, *, limit: int | None = None) -> None:
-    """Print actions with before, after and reason."""
-    rows: list[list[Cell]] = []
-    cut = False
-    for action in actions_of(session.api, run_id):
-        if limit is not None and len(rows) >= limit:
-            cut = True
-            break
-        outcome = action["outcome"]
-        rows.append(
-            [
-                action["kind"],
-                subject(action),
-                changes_text(action["changes"]),
-                action["reason"]["message"],
-                action["state"],
-                _outcome(action, outcome),
-            ]
-        )
-    if rows:
-        session.out.table(["Action", "SKU", "Change", "Why", "State", "Outcome"], rows)
-    if cut:
-        session.out.say(f"... and more; all of them with: tallyport runs show {run_id} --all")
-
-
-def _outcome(action: Json, outcome: Json) -> str | None:
-    if outcome is None:
-        return None
-    # Of what the guard held back the reason is the same for all, and is said once above.
-    if action["state"] == "REFUSED":
-        return str(outcome["code"])
-    return f"{outcome['code']}: {outcome['message']}"
-
-
-def subject(action: Json) -> str:
-    """The SKU an action is about."""
-    for part in (action["variant"], action["listing"]):
-        if part is not None:
-            return str(part["sku"])
-    return str(action["remoteParent"] or "")
-
-
-def changes_text(changes: Json) -> str:
-    """Before and after of each field, on one line."""
-    return ", ".join(
-        f"{change['field']} {_value(change['before'])} → {_value(change['after'])}"
-        for change in changes
-    )
 
 
 def list_(
@@ -291,7 +176,7 @@ def list_(
                 row["state"],
                 row["result"],
                 row["startedAt"] and row["startedAt"][:19],
-                _seconds(row),
+                seconds_of(row),
                 (row["error"] or row["waitingFor"] or {}).get("message"),
             ]
             for row in rows
@@ -406,17 +291,3 @@ def _found(session: Session, run_id: str) -> Json:
             f"There is no run {run_id}; `tallyport runs list` shows them.", code="NOT_FOUND"
         )
     return run
-
-
-def _seconds(run: Json) -> float | None:
-    if run["startedAt"] is None or run["finishedAt"] is None:
-        return None
-    took = datetime.fromisoformat(run["finishedAt"]) - datetime.fromisoformat(run["startedAt"])
-    return round(took.total_seconds(), 1)
-
-
-def _value(value: Json) -> str:
-    if value is None:
-        return "-"
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,7 @@
-"""Fixtures of the feature tests: one live instance per session, a fresh store and channel per test."""
+"""Fixtures of the feature tests.
+
+One live instance per session, a fresh store and channel per test.
+"""
 
 import sys
 from collections.abc import Callable, Iterator

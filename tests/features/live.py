@@ -173,7 +173,7 @@ class Instance:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         out = result.stdout.strip()
-        answer = json.loads(out.splitlines()[-1]) if out else None
+        answer = json.loads(out.rpartition("\n")[2]) if out else None
         return Said(result.exit_code, answer, result.stderr)
 
     def _first_line(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tests.features.rows import TABLE, Row, read_rows, reference_ids, tests_by_row
+from tests.features.rows import TABLE, Row, named_tests, read_rows, reference_ids
 
 
 def problems_of(
@@ -58,7 +58,7 @@ def main() -> int:
     """Print the report; 1 if something is wrong."""
     plain = Console()
     console = plain if plain.is_terminal else Console(width=180)
-    rows, tests, reference = read_rows(), tests_by_row(), reference_ids()
+    rows, tests, reference = read_rows(), named_tests(), reference_ids()
     print_table(console, rows, tests)
     problems = problems_of(rows, tests, reference)
     finished = sum(bool(row.finished) for row in rows)

@@ -59,7 +59,7 @@ def reference_ids(reference: Path = REFERENCE) -> tuple[str, ...] | None:
     return tuple(_ID.findall(reference.read_text(encoding="utf-8")))
 
 
-def tests_by_row(folder: Path = FOLDER) -> Mapping[str, tuple[str, ...]]:
+def named_tests(folder: Path = FOLDER) -> Mapping[str, tuple[str, ...]]:
     """Row id → tests that name it, as `file::test`; read from the source, nothing is imported."""
     found: dict[str, list[str]] = defaultdict(list)
     for file in sorted(folder.glob("test_*.py")):

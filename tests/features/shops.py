@@ -1,7 +1,7 @@
 """One shop in a test: a store, a channel connected to it, and what an operator does with both.
 
-Everything goes through the command line or the API client. SKUs carry a tag of the test's own, because
-items belong to all channels of the shared instance; tests use the short names.
+Everything goes through the command line or the API client. SKUs carry a tag of the test's own,
+because items belong to all channels of the shared instance; tests use the short names.
 """
 
 import csv
@@ -94,11 +94,13 @@ class Shop(Generic[S]):
 
     def channel(self) -> dict[str, Any]:
         """The channel as `channel show` prints it."""
-        return self.done("channel", "show", self.name)
+        answer: dict[str, Any] = self.done("channel", "show", self.name)
+        return answer
 
     def edit(self, *options: str) -> dict[str, Any]:
         """Change the channel."""
-        return self.done("channel", "edit", self.name, *options)
+        answer: dict[str, Any] = self.done("channel", "edit", self.name, *options)
+        return answer
 
     @property
     def channel_id(self) -> str:
@@ -240,9 +242,7 @@ class Shop(Generic[S]):
             f"{each['reason']}: {each['message']}" for each in self.variant(name)["conditions"]
         )
 
-    def wait(
-        self, what: Callable[[], Any], why: str, *, seconds: float = _PATIENCE_SECONDS
-    ) -> Any:
+    def wait(self, what: Callable[[], Any], why: str, *, seconds: float = _PATIENCE_SECONDS) -> Any:
         """Wait until something is so, and return it."""
         deadline = time.monotonic() + seconds
         while not (found := what()):

@@ -1,4 +1,4 @@
-"""Simulated stores as the feature tests see them: their books, and a merchant's and a saboteur's hand.
+"""Simulated stores: their books, a merchant's hand, and a saboteur's.
 
 Speaks to the control routes only. One class per platform; `STORES` lists them. What is generic
 (`Shelf`) is enough for the rows of group A; a platform's own rows use its own class.
@@ -95,7 +95,7 @@ class WooStore:
     platform = "woocommerce"
 
     def __init__(self, loopback: Loopback, **options: Any) -> None:
-        # Imported here: the harness starts a store through its public maker and knows no more of it.
+        # Here: the harness starts a store through its public maker and knows no more of it.
         from adapters.woocommerce.sandbox import SandboxOptions, create_sandbox
 
         self._sandbox = create_sandbox(SandboxOptions(**options))

@@ -1,4 +1,7 @@
-"""Stores that answer badly, and processes that are killed: nothing is lost, nothing is done twice."""
+"""Stores that answer badly, and processes that are killed.
+
+Nothing is lost, nothing is done twice.
+"""
 
 import time
 from decimal import Decimal
@@ -55,7 +58,10 @@ _BAD_READS: dict[str, dict[str, Any]] = {
 
 @feature("T1", "A4")
 def test_no_bad_answer_makes_a_listing_missing(open_shop: Open) -> None:
-    """HTML, 500, 503, garbage, a cut or empty page, nothing, silence: links stay, the next try is right."""
+    """HTML, 500, 503, garbage, a cut or empty page, nothing, silence.
+
+    Links stay, the next try is right.
+    """
     shops: dict[str, tuple[Shop[WooStore], str]] = {}
     for name, fault in _BAD_READS.items():
         shop: Shop[WooStore] = open_shop()
@@ -106,7 +112,9 @@ def test_a_revoked_key_pauses_the_channel_and_concludes_nothing(
     """The channel says what to renew and rests; links stay; after renewal everything goes on."""
     _agreeing(shop)
     shop.price("P0", "10.00")
-    body = '{"code":"woocommerce_rest_authentication_error","message":"Invalid","data":{"status":401}}'
+    body = (
+        '{"code":"woocommerce_rest_authentication_error","message":"Invalid","data":{"status":401}}'
+    )
     shop.store.fault("status", status=401, body=body, match={"times": None})
 
     run = shop.run("sync", full=True, result=None)
@@ -178,7 +186,10 @@ def test_a_write_without_a_clear_answer_is_looked_up_and_never_done_twice(open_s
 
 @feature("W3", "W4")
 def test_a_row_that_the_batch_refuses_does_not_hold_up_the_others(woo: Shop[WooStore]) -> None:
-    """One refused row fails with the platform's reason, waits for a changed input, and the rest is done."""
+    """One refused row fails with the platform's reason, waits for a changed input.
+
+    The rest is done.
+    """
     woo.store.create({"name": "Owner", "sku": "own", "global_unique_id": "4006381333931"})
     rows = [{"sku": f"P{n}", "list_price": "5.00"} for n in range(4)]
     woo.list_ours(*rows, {"sku": "BAD", "list_price": "5.00", "gtin": "4006381333931"})
@@ -198,7 +209,10 @@ def test_a_row_that_the_batch_refuses_does_not_hold_up_the_others(woo: Shop[WooS
 
 @feature("T12")
 def test_a_rate_limit_says_when_it_goes_on_and_goes_on(shop: Shop[Any]) -> None:
-    """A store that wants a pause gets it; the channel shows until when, and the work is finished."""
+    """A store that wants a pause gets it.
+
+    The channel shows until when, and the work is finished.
+    """
     _agreeing(shop)
     shop.price("P0", "10.00")
     shop.store.fault(
@@ -228,7 +242,10 @@ def test_a_rate_limit_says_when_it_goes_on_and_goes_on(shop: Shop[Any]) -> None:
 def test_killing_a_process_in_the_middle_of_a_sync_loses_nothing(
     woo: Shop[WooStore], instance: Instance, part: str
 ) -> None:
-    """Connect, link, change a price, kill the worker or the server while it is sent: the price is right."""
+    """Connect, link, change a price, kill the worker or the server while it is sent.
+
+    The price is right.
+    """
     names = _agreeing(woo)
     for number, name in enumerate(names):
         woo.price(name, f"1{number}.00")
@@ -236,7 +253,9 @@ def test_killing_a_process_in_the_middle_of_a_sync_loses_nothing(
     since = woo.store.serial()
     run_id = woo.done("run", "sync", woo.name, "--no-wait")["id"]
     woo.wait(
-        lambda: any(row["state"] == "SENDING" for row in woo.done("runs", "show", run_id)["actions"]),
+        lambda: any(
+            row["state"] == "SENDING" for row in woo.done("runs", "show", run_id)["actions"]
+        ),
         "the request is on its way",
     )
 

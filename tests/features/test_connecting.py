@@ -31,7 +31,10 @@ query ($name: String!) { platform(name: $name) {
 def test_connecting_shows_the_account_and_never_a_secret(
     platform: str, open_shop: Open, api: ApiClient, instance: Instance
 ) -> None:
-    """A checked account is shown; secrets are readable nowhere; a platform takes several channels."""
+    """A checked account is shown; secrets are readable nowhere.
+
+    A platform takes several channels.
+    """
     first, second = open_shop(platform), open_shop(platform)
 
     channel = first.connect()
@@ -121,7 +124,10 @@ def test_every_platform_declares_what_it_can_and_why_not(
 def test_settings_change_and_credentials_are_replaced_without_losing_links(
     platform: str, open_shop: Open
 ) -> None:
-    """Editing and reconnecting keep links; keys of another account are refused and change nothing."""
+    """Editing and reconnecting keep links.
+
+    Keys of another account are refused and change nothing.
+    """
     shop, other = open_shop(platform), open_shop(platform)
     shop.connect()
     shop.add("MUG", price="9.00")
@@ -185,7 +191,10 @@ def test_https_takes_basic_and_http_oauth(
 @feature("W1", "T1")
 @pytest.mark.parametrize("which", ["read_only", "write_only"])
 def test_keys_that_may_not_both_read_and_write_are_refused(woo: Shop[WooStore], which: str) -> None:
-    """A key without all rights is refused at connect, and the answer says which permission to set."""
+    """A key without all rights is refused at connect.
+
+    The answer says which permission to set.
+    """
     said = woo.try_connect(woo.store.keys(which), name=f"{woo.name}-{which}")
 
     assert said.codes() == ["UNAUTHORIZED"], said.text()
@@ -212,7 +221,7 @@ async def _wordpress(request: Request) -> Response:
 def test_an_address_that_is_no_woocommerce_store_is_told_apart(
     woo: Shop[WooStore], loopback: Loopback, answer: Any
 ) -> None:
-    """A site without the API, a page that is not there and a plain WordPress are refused clearly."""
+    """A site without the API, a missing page and a plain WordPress are refused clearly."""
     served = loopback.serve(Starlette(routes=[Route("/{path:path}", answer)]))
 
     said = woo.try_connect({**woo.store.credentials(), "domain": served.url}, name=f"{woo.name}-x")
@@ -238,7 +247,10 @@ def test_an_address_that_is_no_woocommerce_store_is_told_apart(
 def test_addresses_that_may_not_be_contacted_are_refused(
     woo: Shop[WooStore], domain: str, hint: str
 ) -> None:
-    """Plain http, private addresses and nonsense are refused, and the answer says what is expected."""
+    """Plain http, private addresses and nonsense are refused.
+
+    The answer says what is expected.
+    """
     said = woo.try_connect({**woo.store.credentials(), "domain": domain}, name=f"{woo.name}-x")
 
     assert said.code in {1, 2}

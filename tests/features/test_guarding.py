@@ -23,7 +23,10 @@ def _linked(shop: Shop[Any], count: int = _MANY) -> list[str]:
 
 @feature("A21")
 def test_emptying_the_stock_is_held_back_and_the_rest_goes_on(shop: Shop[Any]) -> None:
-    """A file that states zero everywhere is refused with numbers; the price changes in it are sent."""
+    """A file that states zero everywhere is refused with numbers.
+
+    The price changes in it are sent.
+    """
     names = _linked(shop)
     rows = [
         {"sku": name, "title": name, "list_price": "11.00", "currency": "EUR", "quantity": 0}
@@ -113,7 +116,10 @@ def test_many_small_runs_do_not_slip_past_the_guard(shop: Shop[Any]) -> None:
 def test_the_write_policy_decides_what_may_leave(
     shop: Shop[Any], policy: str, priced: bool, published: bool, hidden: bool
 ) -> None:
-    """OBSERVE writes nothing, ENRICH syncs, ADDITIVE publishes too, FULL hides as well; all say so."""
+    """OBSERVE writes nothing, ENRICH syncs, ADDITIVE publishes too, FULL hides as well.
+
+    All say so.
+    """
     shop.add("MUG", price="9.00", quantity=5)
     shop.add("CUP", price="9.00", quantity=5)
     shop.edit("--policy", policy)

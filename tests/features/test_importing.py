@@ -166,7 +166,10 @@ def test_what_is_no_catalog_is_refused(shop: Shop[Any], content: bytes, suffix: 
 
 @feature("A17")
 def test_a_broken_line_costs_only_itself(shop: Shop[Any]) -> None:
-    """A line that is not UTF-8 is reported with its number, and the lines around it are imported."""
+    """A line that is not UTF-8 is reported with its number.
+
+    The lines around it are imported.
+    """
     tag = shop.tag.encode()
     text = b"sku,title\n" + tag + b"A,Apple\n" + tag + b"B,B\xe9zier\n" + tag + b"C,Cherry\n"
 

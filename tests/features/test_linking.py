@@ -17,7 +17,10 @@ def _candidates(shop: Shop[Any], name: str) -> dict[str, Any]:
 
 @feature("A3", "T2")
 def test_listings_link_by_exactly_equal_keys(shop: Shop[Any]) -> None:
-    """Equal SKUs link; those that differ in case or accents do not, and are named with how they differ."""
+    """Equal SKUs link; those that differ in case or accents do not.
+
+    Are named with how they differ.
+    """
     shop.add("MUG")
     shop.add("Plate")
     shop.add("CAFÉ")
@@ -43,7 +46,10 @@ def test_listings_link_by_exactly_equal_keys(shop: Shop[Any]) -> None:
 
 @feature("A3")
 def test_a_person_links_and_unlinks(shop: Shop[Any]) -> None:
-    """A link made by hand stays, a claimed object is refused, and what was unlinked stays unlinked."""
+    """A link made by hand stays, a claimed object is refused.
+
+    What was unlinked stays unlinked.
+    """
     shop.add("MUG", price="9.00")
     shop.add("OTHER", price="8.00")
     shop.list_ours({"sku": "MUG", "list_price": "9.00"}, {"sku": "RENAMED", "list_price": "7.00"})
@@ -82,7 +88,10 @@ def test_a_person_links_and_unlinks(shop: Shop[Any]) -> None:
 def test_what_the_merchant_deletes_is_broken_at_the_next_full_sync_and_never_made_again(
     shop: Shop[Any],
 ) -> None:
-    """Linked until the next full sync, then BROKEN with the reason; publishing does not bring it back."""
+    """Linked until the next full sync, then BROKEN with the reason.
+
+    Publishing does not bring it back.
+    """
     shop.add("MUG", price="9.00")
     shop.add("CUP", price="9.00")
     shop.list_ours({"sku": "MUG", "list_price": "9.00"}, {"sku": "CUP", "list_price": "9.00"})
@@ -130,7 +139,10 @@ def test_a_broken_listing_is_published_anew_when_a_person_asks(shop: Shop[Any]) 
 
 @feature("T5", "A4")
 def test_the_trash_counts_as_gone_and_is_named(woo: Shop[WooStore]) -> None:
-    """A product in WooCommerce's trash breaks the link, and the message says restore or empty it."""
+    """A product in WooCommerce's trash breaks the link.
+
+    The message says restore or empty it.
+    """
     woo.add("MUG", price="9.00")
     woo.list_ours({"sku": "MUG", "list_price": "9.00"})
     woo.run("sync", full=True)
@@ -194,7 +206,10 @@ def test_two_of_ours_with_one_key_wait_for_a_person(open_shop: Open) -> None:
 
 @feature("W2")
 def test_variations_link_one_by_one_and_an_inherited_sku_is_no_key(woo: Shop[WooStore]) -> None:
-    """Each variation links by its own SKU; one that only inherits its parent's is not sellable by it."""
+    """Each variation links by its own SKU.
+
+    One that only inherits its parent's is not sellable by it.
+    """
     woo.add("TEE", price="19.00", options={"Size": ["S", "M"]})
     woo.store.create(
         {

@@ -108,7 +108,7 @@ def test_a_preview_shows_every_row_and_writes_nothing_until_approved(shop: Shop[
     assert plan.kinds("PLANNED") == {"SYNC": 2}
     for action in plan["actions"]:
         [change] = action["changes"]
-        assert (Decimal(str(change["before"])), Decimal(str(change["after"]))) == (9, 12)
+        assert [Decimal(str(change[side])) for side in ("before", "after")] == [9, 12]
         assert action["reason"]["code"] == "Differs"
         assert action["reason"]["message"]
     assert list(shop.store.effects(since)) == []
@@ -241,8 +241,9 @@ def test_a_second_operation_waits_and_says_for_what(woo: Shop[WooStore]) -> None
     told = woo.wait(waits, "the second run says what it waits for")
     assert told["code"] == "AnotherRun"
     assert told["message"]
-    for run in (first, second):
-        woo.wait(
-            lambda run=run: woo.done("runs", "show", run["id"])["state"] == "REPORTED",
-            "both runs end",
-        )
+
+    def ended() -> bool:
+        runs = [woo.done("runs", "show", run["id"]) for run in (first, second)]
+        return {run["state"] for run in runs} == {"REPORTED"}
+
+    woo.wait(ended, "both runs end")

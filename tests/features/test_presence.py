@@ -62,7 +62,10 @@ def test_pausing_in_bulk_takes_a_filter(shop: Shop[Any]) -> None:
 @feature("W7")
 @pytest.mark.parametrize("backorders", ["no", "notify"])
 def test_hiding_survives_syncs_and_unhiding_restores(woo: Shop[WooStore], backorders: str) -> None:
-    """Managed stock goes to 0 without backorders, stays so through syncs, and comes back as it was."""
+    """Managed stock goes to 0 without backorders, stays so through syncs.
+
+    Comes back as it was.
+    """
     _listed(woo, "MUG")
     woo.store.change(woo.sku("MUG"), backorders=backorders)
     woo.run("sync", full=True)
@@ -116,7 +119,7 @@ def test_products_without_managed_stock_hide_by_their_stock_status(woo: Shop[Woo
 
 @feature("W7")
 def test_one_variation_hides_without_its_siblings(woo: Shop[WooStore]) -> None:
-    """Hiding one variation leaves the others buyable, also where stock is managed by the product."""
+    """Hiding one variation leaves the others buyable, also where the product manages stock."""
     woo.store.create(
         {
             "name": "Tee",
@@ -163,7 +166,10 @@ def test_one_variation_hides_without_its_siblings(woo: Shop[WooStore]) -> None:
 
 @feature("W7", "A12")
 def test_a_listing_asked_for_what_its_state_does_not_allow_says_why(shop: Shop[Any]) -> None:
-    """Unhide what is not hidden, hide twice, relist what is not delisted: refused, nothing queued."""
+    """Unhide what is not hidden, hide twice, relist what is not delisted.
+
+    Refused, nothing queued.
+    """
     _listed(shop, "MUG", "CUP")
 
     unhide = shop.listings("unhide", "MUG")
@@ -182,7 +188,10 @@ def test_a_listing_asked_for_what_its_state_does_not_allow_says_why(shop: Shop[A
 
 @feature("W6", "W3")
 def test_delisting_is_for_good_and_publishing_makes_a_new_product(woo: Shop[WooStore]) -> None:
-    """Delisted products are deleted, not trashed; relisted, sync says why not and publish creates."""
+    """Delisted products are deleted, not trashed.
+
+    Relisted, sync says why not and publish creates.
+    """
     _listed(woo, "MUG", "CUP")
     old = woo.held("MUG").product
     woo.ask("delist", "MUG")

@@ -31,7 +31,10 @@ def _tee(**more: Any) -> list[dict[str, Any]]:
 
 @feature("W4")
 def test_simple_and_variable_products_are_created_complete(woo: Shop[WooStore]) -> None:
-    """Products appear with prices, stock, images, categories and variations, and are on sale at the end."""
+    """Products appear with prices, stock, images, categories and variations.
+
+    Are on sale at the end.
+    """
     woo.list_ours(
         {
             "sku": "MUG",
@@ -72,7 +75,7 @@ def test_simple_and_variable_products_are_created_complete(woo: Shop[WooStore]) 
 def test_what_is_on_the_store_already_is_linked_and_never_published_again(
     woo: Shop[WooStore],
 ) -> None:
-    """A product that appeared since the last look is found by its SKU and linked instead of doubled."""
+    """What appeared since the last look is found by its SKU and linked instead of doubled."""
     woo.list_ours({"sku": "MUG", "list_price": "9.00"})
     woo.run("link", full=True, result=None)
     woo.add("MUG", price="4.00")
@@ -151,7 +154,10 @@ def test_a_content_field_switched_off_is_not_overwritten(woo: Shop[WooStore]) ->
 
 @feature("A17")
 def test_our_listing_carries_every_field(shop: Shop[Any]) -> None:
-    """All fields of parent and variant are stored with their source; a client price is refused by name."""
+    """All fields of parent and variant are stored with their source.
+
+    A client price is refused by name.
+    """
     fields = {
         "title": "Mug",
         "description": "<p>Clay</p>",
@@ -207,7 +213,7 @@ def test_our_listing_carries_every_field(shop: Shop[Any]) -> None:
 
 @feature("T6")
 def test_a_variant_the_store_lacks_shows_the_structure_of_both_sides(woo: Shop[WooStore]) -> None:
-    """Where one variant of a linked product is missing, both structures are shown, the rest is updated."""
+    """Where one variant is missing there, both structures are shown, the rest is updated."""
     woo.add("TEE", price="15.00", quantity=1, options={"Size": ["S"]})
     woo.list_ours(*_tee())
     woo.run("sync", full=True, result=None)
@@ -225,7 +231,10 @@ def test_a_variant_the_store_lacks_shows_the_structure_of_both_sides(woo: Shop[W
 
 @feature("T7")
 def test_an_image_that_cannot_be_fetched_is_named(woo: Shop[WooStore]) -> None:
-    """The image and the platform's reason are shown; the others are published; mending it publishes."""
+    """The image and the platform's reason are shown; the others are published.
+
+    Mending it publishes.
+    """
     woo.list_ours(
         {"sku": "BAD", "list_price": "9.00", "images": "https://cdn.example/missing.jpg"},
         {"sku": "GOOD", "list_price": "9.00", "images": "https://cdn.example/good.jpg"},
@@ -250,7 +259,10 @@ def test_an_image_that_cannot_be_fetched_is_named(woo: Shop[WooStore]) -> None:
 
 @feature("T8")
 def test_variants_that_cannot_be_told_apart_name_their_options(woo: Shop[WooStore]) -> None:
-    """A variant without a value for an option is refused with the option's name; nothing half is left."""
+    """A variant without a value for an option is refused with the option's name.
+
+    Nothing half is left.
+    """
     woo.upsert(
         "TEE",
         fields={"title": "Tee"},

@@ -1,4 +1,7 @@
-"""Real catalogs, where they lie beside the checkout: imported, published, and found in agreement."""
+"""Real catalogs, where they lie beside the checkout.
+
+Imported, published, and found in agreement.
+"""
 
 import csv
 from collections.abc import Iterator
@@ -38,7 +41,10 @@ def _image_hosts(file: Path) -> frozenset[str]:
 @feature("W4", "A17")
 @pytest.mark.parametrize("name", _FILES)
 def test_a_real_catalog_is_imported_published_and_settles(open_shop: Open, name: str) -> None:
-    """Every sellable row of the file ends on the store with its price, and a second look changes nothing."""
+    """Every sellable row of the file ends on the store with its price.
+
+    A second look changes nothing.
+    """
     file = _FOLDER / name
     if not file.is_file():
         pytest.skip(f"the real catalogs are not beside this checkout: {name} was NOT tried")

@@ -28,7 +28,10 @@ def _two(shop: Shop[Any]) -> None:
 def test_a_partial_run_sends_what_changed_and_a_full_one_looks_at_everything(
     shop: Shop[Any],
 ) -> None:
-    """A change sends one row; drift on the store is found by the full run; agreement writes nothing."""
+    """A change sends one row; drift on the store is found by the full run.
+
+    Agreement writes nothing.
+    """
     _two(shop)
     since = shop.store.serial()
 
@@ -60,7 +63,7 @@ def test_a_partial_run_sends_what_changed_and_a_full_one_looks_at_everything(
 
 @feature("A7", "A6")
 def test_a_run_reports_what_it_did_to_parents_and_variants(shop: Shop[Any]) -> None:
-    """After each run the counts of created, updated, linked, skipped and failed say what happened."""
+    """After each run the counts of created, updated, linked and failed say what happened."""
     shop.add("MUG", price="9.00", quantity=5)
     shop.list_ours(
         {"sku": "MUG", "list_price": "12.00", "quantity": 5},
@@ -84,7 +87,10 @@ def test_a_run_reports_what_it_did_to_parents_and_variants(shop: Shop[Any]) -> N
 def test_one_stated_quantity_reaches_every_channel_less_its_buffer(
     platform: str, open_shop: Open
 ) -> None:
-    """Stock is stated once; each channel is told it less its buffer, capped; blank is no statement."""
+    """Stock is stated once; each channel is told it less its buffer, capped.
+
+    Blank is no statement.
+    """
     first, second = open_shop(platform), open_shop(platform)
     second.tag = first.tag
     for shop in (first, second):
@@ -164,7 +170,10 @@ def test_an_unknown_price_and_another_currency_are_not_sent(shop: Shop[Any]) -> 
 
 @feature("W3")
 def test_a_thousand_changes_cost_ten_pages_and_ten_batches(open_shop: Open) -> None:
-    """1,000 changed simple products: 10 pages of 100 and 10 batches, and nothing when they agree."""
+    """1,000 changed simple products.
+
+    10 pages of 100 and 10 batches, and nothing when they agree.
+    """
     prefix = "k-"
     products = [
         {"name": f"P{n}", "sku": f"{prefix}{n:04}", "regular_price": "5.00"} for n in range(1000)
@@ -193,7 +202,10 @@ def test_a_thousand_changes_cost_ten_pages_and_ten_batches(open_shop: Open) -> N
 
 @feature("W3")
 def test_no_batch_carries_more_rows_than_the_platform_takes(open_shop: Open) -> None:
-    """A smaller batch size set for a slow host is kept: 7 changes of at most 3 rows are 3 requests."""
+    """A smaller batch size set for a slow host is kept.
+
+    7 changes of at most 3 rows are 3 requests.
+    """
     shop: Shop[WooStore] = open_shop()
     shop.connect(batch_size="3")
     for number in range(7):

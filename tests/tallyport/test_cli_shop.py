@@ -291,3 +291,58 @@ def test_the_local_file_is_for_its_owner_only(instance: Any) -> None:
 
     assert file.stat().st_mode & 0o777 == 0o600
     assert orjson.loads(file.read_bytes())["url"] == instance.url
+
+
+def test_broken_links_are_mended_by_republishing(shop: Any) -> None:
+    """Deleted on the store: BROKEN after a full sync, explained, and back after republish."""
+    shop.store.delete("CLI-5")
+    shop.json("run", "sync", "shop", "--full")
+    variant = _variant(shop, "CLI-5")
+    assert variant["link"]["state"] == "BROKEN"
+    partial = shop.run("run", "sync", "shop", "--full")
+    assert partial.exit_code == 3
+    assert "BrokenLink" in partial.stdout
+    explained = shop.run("listings", "explain", "CLI-5")
+    assert "republish" in explained.stdout
+
+    shop.json("listings", "republish", "CLI-5")
+    shop.json("run", "publish", "shop")
+    assert _variant(shop, "CLI-5")["link"]["state"] == "LINKED"
+    assert _held(shop, "CLI-5") is not None
+
+
+def test_a_plan_can_be_dropped(shop: Any) -> None:
+    """A canceled plan writes nothing and cannot be approved any more."""
+    before = _held(shop, "CLI-2").quantity
+    shop.json("items", "set", "CLI-2=12")
+    plan = shop.json("run", "sync", "shop", "--plan", "--sku", "CLI-2")
+    shop.json("runs", "cancel", plan["id"])
+
+    assert shop.json("runs", "show", plan["id"])["state"] == "CANCELED"
+    assert _held(shop, "CLI-2").quantity == before
+    assert shop.json("runs", "approve", plan["id"], code=1)["errors"]
+
+
+def test_the_guard_holds_back_until_approved(shop: Any, tmp_path: Path) -> None:
+    """More delistings than the limit wait; approving their kind carries them out."""
+    shop.json("channel", "edit", "shop", "--guard", "count=0", "--guard", "share=0")
+    shop.json("listings", "delist", "CLI-3", "CLI-4")
+    held_back = shop.run("run", "sync", "shop")
+    assert held_back.exit_code in (1, 3)
+    assert "runs approve" in held_back.stdout
+    assert _held(shop, "CLI-3") is not None
+
+    (latest, *_) = shop.json("runs", "list", "--limit", "1")
+    shop.json("runs", "approve", latest["id"], "--kind", "DELIST")
+    assert _held(shop, "CLI-3") is None
+    assert _held(shop, "CLI-4") is None
+    shop.json("channel", "edit", "shop", "--guard", "count=", "--guard", "share=")
+
+
+def test_a_removed_channel_leaves_the_store_alone(shop: Any) -> None:
+    """Removal writes nothing to the store, and the name is free again."""
+    before = shop.store.held()
+    shop.json("channel", "remove", "shop", "--yes")
+
+    assert shop.json("channel", "list") == []
+    assert shop.store.held() == before

@@ -1,0 +1,124 @@
+"""Tables of a run: how it ended, what it counted and why, its actions with before and after."""
+
+from datetime import datetime
+
+from tallyport.cli.session import Cell, Session
+from tallyport.client import Json
+from tallyport.following import actions_of
+
+
+def describe(session: Session, run: Json) -> None:
+    """Print a run: result, counts with their reasons, guard, what it waits for."""
+    error = run["error"]
+    wait = run["waitingFor"]
+    session.out.facts(
+        {
+            "Run": run["id"],
+            "Operation": f"{run['operation']}{' (full)' if run['isFull'] else ''}",
+            "Channel": (run["channel"] or {}).get("name"),
+            "State": run["state"],
+            "Result": run["result"],
+            "Error": f"{error['code']}: {error['message']}" if error else None,
+            "Waits for": wait["message"] if wait else None,
+            "Seconds": seconds_of(run),
+        }
+    )
+    report = run["report"]
+    names = [name for name in report["parents"] if _any(report, name)]
+    if names:
+        session.out.table(
+            ["", *(name.capitalize() for name in names)],
+            [
+                [what.capitalize(), *(report[what][name] for name in names)]
+                for what in ("parents", "variants")
+            ],
+        )
+    if report["reasons"]:
+        session.out.table(
+            ["Reason", "Number"], [[row["code"], row["count"]] for row in report["reasons"]]
+        )
+    if report["attention"]:
+        session.out.say(f"{report['attention']} need a person: tallyport listings list --attention")
+    if run["actionCounts"]:
+        session.out.table(
+            ["Action", "State", "Reason", "Number"],
+            [
+                [row["kind"], row["state"], row["reason"], row["count"]]
+                for row in run["actionCounts"]
+            ],
+        )
+    is_held = any(row["state"] == "REFUSED" for row in run["actionCounts"])
+    for verdict in run["guard"]:
+        if is_held and not verdict["isAllowed"]:
+            session.out.say(f"Held back by the guard: {verdict['kind']}. {verdict['message']}")
+            hint = f"tallyport runs approve {run['id']} --kind {verdict['kind']}"
+            session.out.say(f"To carry it out: {hint}")
+
+
+def _any(report: Json, name: str) -> bool:
+    return bool(report["parents"][name] or report["variants"][name])
+
+
+def show_actions(session: Session, run_id: str, *, limit: int | None = None) -> None:
+    """Print actions with before, after and reason."""
+    rows: list[list[Cell]] = []
+    cut = False
+    for action in actions_of(session.api, run_id):
+        if limit is not None and len(rows) >= limit:
+            cut = True
+            break
+        outcome = action["outcome"]
+        rows.append(
+            [
+                action["kind"],
+                subject(action),
+                changes_text(action["changes"]),
+                action["reason"]["message"],
+                action["state"],
+                _outcome(action, outcome),
+            ]
+        )
+    if rows:
+        session.out.table(["Action", "SKU", "Change", "Why", "State", "Outcome"], rows)
+    if cut:
+        session.out.say(f"... and more; all of them with: tallyport runs show {run_id} --all")
+
+
+def _outcome(action: Json, outcome: Json) -> str | None:
+    if outcome is None:
+        return None
+    # Of what the guard held back the reason is the same for all, and is said once above.
+    if action["state"] == "REFUSED":
+        return str(outcome["code"])
+    return f"{outcome['code']}: {outcome['message']}"
+
+
+def subject(action: Json) -> str:
+    """The SKU an action is about."""
+    for part in (action["variant"], action["listing"]):
+        if part is not None:
+            return str(part["sku"])
+    return str(action["remoteParent"] or "")
+
+
+def changes_text(changes: Json) -> str:
+    """Before and after of each field, on one line."""
+    return ", ".join(
+        f"{change['field']} {_value(change['before'])} → {_value(change['after'])}"
+        for change in changes
+    )
+
+
+def seconds_of(run: Json) -> float | None:
+    """How long a run took, where it has ended."""
+    if run["startedAt"] is None or run["finishedAt"] is None:
+        return None
+    took = datetime.fromisoformat(run["finishedAt"]) - datetime.fromisoformat(run["startedAt"])
+    return round(took.total_seconds(), 1)
+
+
+def _value(value: Json) -> str:
+    if value is None:
+        return "-"
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
