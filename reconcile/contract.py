@@ -558,7 +558,8 @@ class Platform:
     max_in_flight: int = 1
     catalog: CatalogLayout | None = None
     sandbox: Callable[..., Any] | None = None
-    """Creates this platform's simulator; see `adapters.sandbox`."""
+    """Creates this platform's simulator (see `adapters.sandbox`); takes `image_hosts`, a frozenset
+    of hosts whose pictures the simulated store can fetch, and whatever else is its own."""
 
     def channel_field(self, name: str) -> ChannelField | None:
         """The channel field of that name."""

@@ -17,7 +17,7 @@ from reconcile.core.actions import ActionKind, Outcome
 from reconcile.core.types import RemoteListing, RemoteRef
 from reconcile.core.values import same
 from reconcile.store import actions as action_rows
-from reconcile.store import mirror
+from reconcile.store import mirror, plans
 from reconcile.store.channels import Channel
 
 FINAL = frozenset({Outcome.APPLIED, Outcome.NO_OP, Outcome.STALE, Outcome.FAILED})
@@ -221,7 +221,8 @@ async def link_variant(
         text("""
 UPDATE listing_variants v SET link_state = 'LINKED', remote_variant_id = r.id,
     link_origin = :origin, link_reason = NULL, link_message = NULL, link_hold = false,
-    linked_at = now(), kept = NULL, accepted = '{}', stale = true, revision = v.revision + 1
+    linked_at = now(), kept = NULL, accepted = '{}', revision = v.revision + 1,
+    stale = v.stale OR CAST(:origin AS text) <> 'PUBLISH'
 FROM remote_variants r
 WHERE v.id = :variant_id AND r.channel_id = :channel_id AND r.parent = :parent
   AND r.variant = :variant AND r.gone IS NULL AND NOT EXISTS (
@@ -243,6 +244,15 @@ async def _published(conn: AsyncConnection, channel: Channel, item: Ended) -> No
     for variant_id, ref in item.result.refs.items():
         await link_variant(conn, channel.id, int(variant_id), ref, "PUBLISH")
     listing_id = item.row["listing_id"]
+    # What the operations said of them while they were not on the channel is out of date.
+    await conn.execute(
+        text("""
+DELETE FROM conditions WHERE object_kind = 'variant' AND object_id = ANY(:ids)
+   OR object_kind = 'listing' AND object_id = :listing_id
+"""),
+        {"ids": [int(each) for each in item.result.refs], "listing_id": listing_id},
+    )
+    await plans.reflag(conn, [listing_id])
     await conn.execute(
         text("UPDATE listings SET accepted = '{}' WHERE id = :id"), {"id": listing_id}
     )

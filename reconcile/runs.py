@@ -24,7 +24,7 @@ from reconcile.core.types import LinkState, Listing, Operation, Value
 from reconcile.execute import Execution
 from reconcile.fetch import AccountChangedError, Slice
 from reconcile.local import LOCAL_ORDER, apply_local, planned_rows
-from reconcile.store import marking, pairs, plans, run_rows
+from reconcile.store import dirt, marking, pairs, plans, run_rows
 from reconcile.store.actions import mark_dirty
 from reconcile.store.channel_state import clear, pause_channel, show_budget
 from reconcile.store.channels import ChannelOperation
@@ -131,10 +131,19 @@ class Run:
         return True
 
     async def _wanted(self) -> bool:
+        if self.phase.get("noted") != self.phase["round"]:
+            async with self.execution.fenced() as conn:
+                await self._note_dirt(conn)
+                await run_rows.save_phase(conn, self.row["id"], self.phase)
         async with self.execution.fenced() as conn:
             chunk = self.execution.deps.tuning.chunk
             done = await refresh_wanted(conn, self.channel, self.operations, chunk)
         return True if done else await self._go("pair")
+
+    async def _note_dirt(self, conn: AsyncConnection) -> None:
+        """What is edited from here on is left to the next run, whether this one sees it or not."""
+        self.phase["dirty_up_to"] = await dirt.end(conn, self.channel.id, self.operation)
+        self.phase["noted"] = self.phase["round"]
 
     async def _go(self, step: str, state: RunState | None = None) -> bool:
         self.phase["step"] = step
@@ -154,7 +163,7 @@ class Run:
             if self.row["scope"] is not None:
                 await marking.mark_scope(conn, self.row["id"], self.channel.id, self.row["scope"])
             elif not self.is_full:
-                self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
+                await self._note_dirt(conn)
                 found = await marking.mark_dirty_scope(
                     conn, self.row["id"], self.channel.id, self.operation
                 )
@@ -192,7 +201,6 @@ class Run:
     async def _pair(self) -> bool:
         async with self.execution.fenced() as conn:
             if self.is_full and self.row["scope"] is None and self.phase["round"] == 1:
-                self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
                 found = await marking.mark_candidates(
                     conn, self.row["id"], self.channel.id, self.operation
                 )
@@ -314,16 +322,14 @@ class Run:
     async def _consume_dirt(self, conn: AsyncConnection) -> None:
         if self.row["plan_only"] or "dirty_up_to" not in self.phase:
             return
-        await conn.execute(
-            text("""
-DELETE FROM dirty
-WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
-"""),
-            {
-                "channel_id": self.channel.id,
-                "operation": self.operation,
-                "end": self.phase["dirty_up_to"],
-            },
+        # The first round of a run without a scope has decided all there was; any other only some.
+        decided_all = self.row["scope"] is None and self.phase["round"] == 1
+        await dirt.consume(
+            conn,
+            self.channel.id,
+            self.operation,
+            self.phase["dirty_up_to"],
+            None if decided_all else self.row["id"],
         )
 
     # --- executing ----------------------------------------------------------------------
@@ -363,7 +369,6 @@ WHERE channel_id = :channel_id AND operation = :operation AND id <= :end
             again = 0
             settles = not self._is_approved and self.operation is not Operation.LINK_LISTINGS
             if number < MOST_ROUNDS and settles:
-                self.phase["dirty_up_to"] = await _dirty_end(conn, self.channel.id, self.operation)
                 after = int(self.phase.get("linked_up_to", 0))
                 again = await marking.mark_linked(conn, run_id, number + 1, after)
                 self.phase["linked_up_to"] = await run_rows.last_action(conn, run_id)
@@ -505,16 +510,6 @@ def _result(
     if done == 0 and failed and failed == missed:
         return RunResult.FAILED
     return RunResult.PARTIAL
-
-
-async def _dirty_end(conn: AsyncConnection, channel_id: int, operation: Operation) -> int:
-    result = await conn.execute(
-        text("""
-SELECT coalesce(max(id), 0) FROM dirty WHERE channel_id = :channel_id AND operation = :operation
-"""),
-        {"channel_id": channel_id, "operation": operation},
-    )
-    return int(result.scalar_one())
 
 
 async def _known_keys(conn: AsyncConnection, run_id: int, made: Sequence[Plan]) -> set[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.contract import Step
 from reconcile.core.types import Side
+from reconcile.store import dirt
 
 LISTING_KINDS = ("PUBLISH", "OVERWRITE", "SYNC", "HIDE", "UNHIDE", "DELIST")
 ORDER_KINDS = ("ACKNOWLEDGE", "FULFILL", "CLOSE")
@@ -215,6 +216,9 @@ async def mark_dirty(
     conn: AsyncConnection, channel_id: int, listing_ids: Sequence[int], reason: str
 ) -> None:
     """The listings are to be planned again by the next partial runs."""
+    if not listing_ids:
+        return
+    await dirt.hold(conn, [channel_id])
     await conn.execute(
         text("""
 INSERT INTO dirty (channel_id, operation, listing_id, reason)
@@ -233,11 +237,11 @@ async def wake_waiting(conn: AsyncConnection, channel_id: int, listing_ids: Sequ
         text("""
 SELECT DISTINCT l.id FROM unnest(CAST(:ids AS bigint[])) AS l(id)
 LEFT JOIN listing_variants v ON v.listing_id = l.id
-JOIN conditions c ON c.reason = 'Unfinished' AND (
+JOIN conditions c ON c.channel_id = :channel_id AND c.reason = 'Unfinished' AND (
     (c.object_kind = 'listing' AND c.object_id = l.id)
     OR (c.object_kind = 'variant' AND c.object_id = v.id))
 """),
-        {"ids": sorted(set(listing_ids))},
+        {"channel_id": channel_id, "ids": sorted(set(listing_ids))},
     )
     found = [row.id for row in waiting]
     if found:

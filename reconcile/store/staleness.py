@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reconcile.store import dirt
+
 _DIRTY = """
 INSERT INTO dirty (channel_id, operation, listing_id, reason)
 SELECT o.channel_id, o.operation, l.id, :reason
@@ -23,6 +25,7 @@ JOIN operations o ON o.channel_id = l.channel_id
 
 async def mark_channel_stale(conn: AsyncConnection, channel_id: int, reason: str) -> None:
     """Everything wanted on a channel has to be worked out again."""
+    await dirt.hold(conn, [channel_id])
     await conn.execute(
         text("UPDATE listing_variants SET stale = true WHERE channel_id = :id AND NOT stale"),
         {"id": channel_id},
@@ -33,6 +36,7 @@ async def mark_channel_stale(conn: AsyncConnection, channel_id: int, reason: str
 
 async def mark_undecided_dirty(conn: AsyncConnection, channel_id: int, reason: str) -> None:
     """What did not simply agree last time may be decided otherwise now (policy, settings, keys)."""
+    await dirt.hold(conn, [channel_id])
     source = (
         "SELECT DISTINCT listing_id AS id, channel_id FROM listing_variants "
         "WHERE channel_id = :id AND (flagged OR link_state <> 'LINKED')"
@@ -54,6 +58,7 @@ RETURNING v.channel_id, v.listing_id
         {"skus": list(skus)},
     )
     touched = result.all()
+    await dirt.hold(conn, [row.channel_id for row in touched])
     source = (
         "SELECT l.id, l.channel_id FROM listings l WHERE l.id = ANY(CAST(:listing_ids AS bigint[]))"
     )

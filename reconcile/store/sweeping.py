@@ -89,7 +89,7 @@ WHERE NOT EXISTS (
 
 
 async def remove_old(conn: AsyncConnection) -> bool:
-    """Delete attempts and runs past their retention; False where another worker is at it."""
+    """Delete attempts and runs past their retention, and dirt said twice; False where another worker is at it."""
     locked = await conn.execute(
         text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _RETENTION_LOCK}
     )
@@ -102,5 +102,13 @@ async def remove_old(conn: AsyncConnection) -> bool:
     await conn.execute(
         text("DELETE FROM runs WHERE finished_at < now() - CAST(:kept AS interval)"),
         {"kept": RUNS_KEPT},
+    )
+    # Of a listing that was edited again and again, for an operation nobody runs, one is enough.
+    await conn.execute(
+        text("""
+DELETE FROM dirty d USING dirty n
+WHERE n.channel_id = d.channel_id AND n.operation = d.operation AND n.listing_id = d.listing_id
+  AND n.id > d.id
+""")
     )
     return True

@@ -26,6 +26,14 @@ def sandbox(
     *,
     platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="Such as woocommerce.")],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 chooses one.")] = 0,
+    image_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image-host",
+            metavar="HOST",
+            help="A host whose pictures the store can fetch, besides *.example; repeatable.",
+        ),
+    ] = None,
     lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False,
 ) -> None:
     """Serve a simulated store on this machine and print its address and keys as JSON."""
@@ -42,7 +50,7 @@ def sandbox(
     if lifeline:
         end_with_starter()
     configure_logs("warning")
-    asyncio.run(_serve(found.name, found.sandbox(), port))
+    asyncio.run(_serve(found.name, found.sandbox(image_hosts=frozenset(image_host or ())), port))
 
 
 async def _serve(name: str, simulator: "Sandbox", port: int) -> None:

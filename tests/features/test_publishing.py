@@ -50,6 +50,8 @@ def test_simple_and_variable_products_are_created_complete(woo: Shop[WooStore]) 
         },
         *_tee(images="https://cdn.example/tee.jpg"),
     )
+    woo.run("sync")
+    assert "NotOnChannel" in woo.reasons("MUG")
 
     run = woo.run("publish")
 
@@ -65,6 +67,8 @@ def test_simple_and_variable_products_are_created_complete(woo: Shop[WooStore]) 
         held = woo.held(f"TEE-{size}")
         assert (str(held.price), held.quantity, held.is_buyable) == ("19", 4, True)
         assert woo.link(f"TEE-{size}") == "LINKED"
+        assert woo.variant(f"TEE-{size}")["syncStatus"] == "IN_SYNC"
+    assert woo.reasons("MUG") == "", "what was said while it was missing is not said any more"
     since = woo.store.serial()
     assert woo.run("publish", full=True)["actions"] == []
     assert woo.run("sync", full=True)["actions"] == []

@@ -61,6 +61,23 @@ def test_a_partial_run_sends_what_changed_and_a_full_one_looks_at_everything(
     assert {row["method"] for row in shop.store.requests(since)} == {"GET"}
 
 
+@feature("A5", "A14")
+def test_a_run_can_be_limited_to_some_listings(shop: Shop[Any]) -> None:
+    """With SKUs given, only those are looked at and sent; the others stay due."""
+    _two(shop)
+    shop.price("MUG", "11.00")
+    shop.price("CUP", "6.00")
+    since = shop.store.serial()
+
+    shop.run("sync", names=["MUG"])
+
+    assert {row["sku"] for row in shop.store.effects(since)} == {shop.sku("MUG")}
+    shop.run("sync")
+    assert (shop.held("MUG").price, shop.held("CUP").price) == (Decimal(11), Decimal(6))
+    unknown = shop.cli("run", "sync", shop.name, "--sku", shop.sku("NOBODY"))
+    assert unknown.codes() == ["NOT_FOUND"], unknown.text()
+
+
 @feature("A7", "A6")
 def test_a_run_reports_what_it_did_to_parents_and_variants(shop: Shop[Any]) -> None:
     """After each run the counts of created, updated, linked and failed say what happened."""

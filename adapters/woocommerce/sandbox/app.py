@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import orjson
 from starlette.applications import Starlette
@@ -33,9 +34,15 @@ _NOT_FOUND = "<!DOCTYPE html><html><head><title>Page not found</title></head><bo
 Body = dict[str, Json]
 
 
-def create_sandbox(options: SandboxOptions | None = None) -> Sandbox:
-    """Make a simulated store; who serves it fills the `domain` of the credentials."""
+def create_sandbox(
+    options: SandboxOptions | None = None, *, image_hosts: frozenset[str] = frozenset()
+) -> Sandbox:
+    """Make a simulated store; who serves it fills the `domain` of the credentials.
+
+    `image_hosts` are further hosts whose pictures it can fetch: nothing is really fetched.
+    """
     chosen = options if options is not None else SandboxOptions()
+    chosen = replace(chosen, image_hosts=chosen.image_hosts | image_hosts)
     clock = Clock()
     store = Store(chosen, clock)
     keeper = Shopkeeper(store)

@@ -6,6 +6,7 @@ for the wrong reason is found all the same.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -17,12 +18,9 @@ from reconcile.core.types import (
     RemoteVariant,
     SeenPresence,
     Variant,
-    Withheld,
 )
 from reconcile.core.world import World
 from tests.reconcile.core.worlds import (
-    COST,
-    PRICE,
     QUANTITY,
     agreeing,
     busy,
@@ -37,16 +35,26 @@ from tests.reconcile.core.worlds import (
 Pair = tuple[Variant, RemoteVariant]
 
 
-def _ours(name: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[Callable[..., Pair]]:
-    return values.map(lambda value: lambda ours, row: (_with(ours, name, value), row))
+Changed = TypeVar("Changed", Variant, RemoteVariant, Listing, RemoteListing)
 
 
-def _theirs(name: str, values: st.SearchStrategy[object]) -> st.SearchStrategy[Callable[..., Pair]]:
-    return values.map(lambda value: lambda ours, row: (ours, _with(row, name, value)))
+def _with(value: Changed, name: str, new: object) -> Changed:
+    part: dict[str, Any] = {name: new}  # a name chosen at random has no type to be checked
+    return replace(value, **part)
 
 
-def _with(value: object, name: str, new: object) -> object:
-    return replace(value, **{name: new})  # type: ignore[type-var]
+def _ours(name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Callable[..., Pair]]:
+    def changing(value: object) -> Callable[..., Pair]:
+        return lambda ours, row: (_with(ours, name, value), row)
+
+    return values.map(changing)
+
+
+def _theirs(name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Callable[..., Pair]]:
+    def changing(value: object) -> Callable[..., Pair]:
+        return lambda ours, row: (ours, _with(row, name, value))
+
+    return values.map(changing)
 
 
 variant_changes = st.one_of(
@@ -67,7 +75,7 @@ variant_changes = st.one_of(
     _theirs("absent", st.just(True)),
     _theirs("gone", st.sampled_from(("Deleted", "InTrash"))),
 )
-LISTING_PARTS = {
+LISTING_PARTS: dict[str, st.SearchStrategy[Any]] = {
     "content": listing_content,
     "withheld": withheld,
     "own": import_fields,
@@ -119,10 +127,10 @@ def calm_worlds(draw: st.DrawFn) -> World:
                 listing, product = draw(_changed_variant(listing, product))
             case "listing":
                 name = draw(st.sampled_from(sorted(LISTING_PARTS)))
-                listing = replace(listing, **{name: draw(LISTING_PARTS[name])})
+                listing = _with(listing, name, draw(LISTING_PARTS[name]))
             case "product":
                 name = draw(st.sampled_from(sorted(PRODUCT_PARTS)))
-                product = replace(product, **{name: draw(PRODUCT_PARTS[name])})
+                product = _with(product, name, draw(PRODUCT_PARTS[name]))
             case "new":
                 row = RemoteVariant(
                     RemoteRef(product.id, f"n{len(product.variants)}"),
@@ -158,6 +166,3 @@ def _changed_variant(
     variants = (*listing.variants[:place], ours, *listing.variants[place + 1 :])
     rows = (*product.variants[:place], row, *product.variants[place + 1 :])
     return replace(listing, variants=variants), replace(product, variants=rows)
-
-
-__all__ = ["COST", "PRICE", "QUANTITY", "Withheld", "calm_worlds"]

@@ -1,4 +1,4 @@
-"""The budget of destructive effects: refused, approved as a whole and in part, counted over a day."""
+"""The budget of destructive effects: refused, approved whole or in part, counted over a day."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -121,7 +121,7 @@ async def test_a_newer_plan_replaces_what_waits(stage: Stage) -> None:
 
 
 async def test_many_small_runs_are_counted_together(stage: Stage) -> None:
-    """What was done in the last 24 hours counts: the third small run is over budget, not a day later."""
+    """What was done in the last 24 hours counts: the third small run is over budget, then waits."""
     skus = await stage.linked(15)
     for start in (0, 4):
         await _hide(stage, skus[start : start + 4])
@@ -177,7 +177,7 @@ async def test_zero_by_statement_and_price_drops(stage: Stage) -> None:
 
 
 async def test_a_price_that_waits_holds_back_no_quantity(engine: AsyncEngine) -> None:
-    """Price and quantity travel together: the drop waits, the quantity beside it is sent at once."""
+    """Price and quantity travel together: the drop waits, the quantity beside it is sent."""
     store = DoubleStore()
     platform = double_platform({"main": store})
     fields = tuple(

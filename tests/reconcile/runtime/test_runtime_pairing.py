@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from reconcile.core.actions import Action, Plan, Standing
+from reconcile.core.actions import Action, Decision, Plan, Standing
 from reconcile.core.context import PlanContext
 from reconcile.core.drafting import action_order
 from reconcile.core.listings import plan_import, plan_listing, plan_world
@@ -128,10 +128,7 @@ def test_sql_agrees_with_the_specification(database_url: str) -> None:
             runner.run(engine.dispose())
 
 
-def _said(decision: "object") -> tuple[str, str | None, str, Standing, str]:
-    from reconcile.core.actions import Decision
-
-    assert isinstance(decision, Decision)
+def _said(decision: Decision) -> tuple[str, str | None, str, Standing, str]:
     return (
         decision.listing_id,
         decision.variant_id,

@@ -47,7 +47,7 @@ async def test_killed_after_the_effect(stage: Stage) -> None:
 
 
 async def test_killed_before_the_effect(stage: Stage) -> None:
-    """Not done counts only after the settle time; until then the store is asked, then it is sent."""
+    """Not done counts only after the settle time; until then the store is asked again."""
     await stage.linked(1)
     await stage.offer("S0000", "12")
     run_id = await _killed(stage, after_effect=False)
@@ -126,7 +126,7 @@ async def test_after_a_day_a_person_has_to_look(stage: Stage) -> None:
 
 
 async def test_a_kill_loses_only_the_request_under_way(engine: AsyncEngine) -> None:
-    """Of many batches the finished ones stay done, the killed one is looked up, the rest is sent."""
+    """Finished batches stay done, the killed one is looked up, the rest is sent."""
     stage = make_stage(engine, batch_size=2)
     await stage.connect()
     skus = await stage.linked(6)

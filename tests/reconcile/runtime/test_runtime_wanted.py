@@ -1,4 +1,4 @@
-"""What is wanted: worked out anew when something it depends on changes, and settled after writing."""
+"""What is wanted: worked out anew when what it depends on changes, and settled after writing."""
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -7,7 +7,7 @@ from reconcile.commands.channels import ChannelEdit, edit
 from reconcile.commands.items import Statement, set_quantities
 from reconcile.commands.operations import configure, template_reset, template_set
 from reconcile.core.mapping import MappingRule, Template
-from reconcile.core.types import LinkState, Operation, Presence
+from reconcile.core.types import LinkState, Operation, Presence, Value
 from reconcile.stated import StatedListing, StatedVariant
 from tests.reconcile.runtime.rewriting import rewriting_platform
 from tests.reconcile.runtime.stage import IMPORT, LINK, PUBLISH, SYNC, Stage, make_stage
@@ -41,7 +41,7 @@ async def test_nothing_stated_is_not_zero(stage: Stage) -> None:
 
 
 async def test_another_currency_is_not_sent(stage: Stage) -> None:
-    """A price in another currency than the channel's is withheld with attention, the rest is sent."""
+    """A price in another currency than the channel's is withheld with attention."""
     stage.store.add("Mug", variant("MUG", "9.9", 5))
     await stage.offer("MUG", "8", 4, currency="USD")
     run = await stage.run(SYNC)
@@ -66,7 +66,7 @@ async def test_a_buffer_and_a_cap(stage: Stage) -> None:
 async def test_a_template_decides_what_is_sent(stage: Stage) -> None:
     """Another source of a field changes what is wanted; a disabled field is left alone."""
     await stage.linked(1)
-    msrp = {"amount": "20", "currency": "EUR"}
+    msrp: Value = {"amount": "20", "currency": "EUR"}
     await stage.state(StatedListing("S0000", variants=[StatedVariant("S0000", {"msrp": msrp})]))
     rules = (MappingRule("msrp", "price"), MappingRule("quantity", "quantity", enabled=False))
     await template_set(stage.deps, stage.channel_id, SYNC, Template(rules), by="test")
