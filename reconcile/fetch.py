@@ -115,7 +115,6 @@ async def fetch_all(part: Slice, phase: dict[str, Any]) -> bool:
         async for page in pages:
             phase["cursor"] = dict(page.cursor)
             phase["total"] = page.total if page.total is not None else phase.get("total")
-            phase["rejected"] = phase.get("rejected", 0) + len(page.rejected)
             phase.setdefault("walk_started_at", page.observed_at.isoformat())
             async with execution.fenced() as conn:
                 await mirror.observe(
@@ -126,6 +125,8 @@ async def fetch_all(part: Slice, phase: dict[str, Any]) -> bool:
                     page.observed_at,
                     snapshot=part.run_id,
                 )
+                known = await mirror.keep(conn, channel.id, page.rejected, part.run_id)
+                phase["rejected"] = phase.get("rejected", 0) + len(page.rejected) - known
                 await run_rows.save_phase(conn, part.run_id, phase)
                 await _count_page(part, conn, page, phase)
             if page.is_last:

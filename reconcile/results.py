@@ -163,11 +163,13 @@ async def _apply(
 
 
 async def _keep(conn: AsyncConnection, item: Ended) -> None:
-    """Remember what hiding overwrote; hidden twice, the first memory counts."""
+    """Remember what hiding overwrote; hidden twice, the first memory counts.
+
+    No new revision: our wish is the same, and what else was planned of the variant still holds.
+    """
     await conn.execute(
         text("""
-UPDATE listing_variants SET kept = coalesce(kept, CAST(:kept AS jsonb)), revision = revision + 1
-WHERE id = :id
+UPDATE listing_variants SET kept = coalesce(kept, CAST(:kept AS jsonb)) WHERE id = :id
 """),
         {
             "id": item.row["variant_id"],
@@ -179,7 +181,7 @@ WHERE id = :id
 async def _set_kept(conn: AsyncConnection, variant_id: int, kept: Mapping[str, Any] | None) -> None:
     await conn.execute(
         text("""
-UPDATE listing_variants SET kept = CAST(:kept AS jsonb), revision = revision + 1 WHERE id = :id
+UPDATE listing_variants SET kept = CAST(:kept AS jsonb) WHERE id = :id
 """),
         {"id": variant_id, "kept": None if kept is None else orjson.dumps(dict(kept)).decode()},
     )

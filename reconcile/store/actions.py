@@ -143,8 +143,8 @@ async def finish(
     """End actions for good."""
     await conn.execute(
         text("""
-UPDATE actions SET state = :state, finished_at = now(), outcome_code = :code,
-    outcome_message = :message
+UPDATE actions SET state = :state, finished_at = now(), outcome_code = nullif(:code, ''),
+    outcome_message = nullif(:message, '')
 WHERE id = ANY(:ids)
 """),
         {"ids": list(ids), "state": state, "code": code, "message": message},

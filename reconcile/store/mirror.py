@@ -162,6 +162,25 @@ async def observe(
         await conn.execute(_UPSERT_PARTIAL, {**shared, "rows": variants, "identifier": identifier})
 
 
+async def keep(
+    conn: AsyncConnection, channel_id: int, ids: Sequence[str], snapshot: int
+) -> int:
+    """Products that a walk showed and nobody understood are there: how many of them are known.
+
+    What was seen of them before stays; absent they are not.
+    """
+    if not ids:
+        return 0
+    result = await conn.execute(
+        update(remote_listings)
+        .where(
+            remote_listings.c.channel_id == channel_id, remote_listings.c.remote_id.in_(list(ids))
+        )
+        .values(snapshot=snapshot)
+    )
+    return int(result.rowcount)
+
+
 async def mark_gone(
     conn: AsyncConnection, channel_id: int, gone: Mapping[RemoteRef, Gone], observed_at: datetime
 ) -> None:

@@ -89,7 +89,7 @@ WHERE NOT EXISTS (
 
 
 async def remove_old(conn: AsyncConnection) -> bool:
-    """Delete attempts and runs past their retention, and dirt said twice; False where another worker is at it."""
+    """Delete attempts and runs past their retention and dirt said twice; False if another does."""
     locked = await conn.execute(
         text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _RETENTION_LOCK}
     )

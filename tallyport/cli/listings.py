@@ -179,12 +179,20 @@ def _tell(session: Session, told: Json) -> None:
             )
             text = f"{action['message']} {changes}".strip()
             rows.append([operation["operation"], action["kind"], text, following])
+        blank = []
         for decision in operation["decisions"]:
             if decision["standing"] == "ACTION" and operation["actions"]:
+                continue
+            if decision["code"] == "NoValue" and decision["standing"] == "IN_ORDER":
+                blank.append(str(decision["inputs"].get("field", "")))
                 continue
             rows.append(
                 [operation["operation"], decision["standing"], decision["message"], following]
             )
+        if blank:
+            # One line for all that nobody has stated; --json has each.
+            text = f"Nothing is stated for {', '.join(blank)}, so none of these is sent."
+            rows.append([operation["operation"], "not sent", text, ""])
         rows += [
             [operation["operation"], "not sent", field["message"], ""]
             for field in operation["disabledFields"]

@@ -1,10 +1,18 @@
 """A variation of the test platform whose pages state a wrong total or leave products out."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from reconcile.contract import AccountInfo, Adapter, ListingPage, Platform, Transport
-from reconcile.core.types import Value
+from reconcile.contract import (
+    AccountInfo,
+    Adapter,
+    ListingPage,
+    Platform,
+    ReadResult,
+    Transport,
+    UnexpectedResponseError,
+)
+from reconcile.core.types import RemoteRef, Value
 from tests.adapter_double import Credentials, DoubleAdapter
 from tests.platform_double import double_platform
 from tests.store_double import DoubleStore
@@ -18,6 +26,8 @@ class Lies:
     """Stated instead of the true number of products."""
     left_out: set[str] = field(default_factory=set)
     """Ids of products that a walk does not show, though a read by id does."""
+    unreadable: set[str] = field(default_factory=set)
+    """Ids of products that no answer is understood of."""
 
 
 class LyingAdapter(DoubleAdapter):
@@ -30,10 +40,21 @@ class LyingAdapter(DoubleAdapter):
     ) -> AsyncIterator[ListingPage]:
         """The true pages, made untrue."""
         async for page in super().listings(cursor, with_content=with_content):
-            rows = tuple(row for row in page.rows if row.id not in self.lies.left_out)
+            hidden = self.lies.left_out | self.lies.unreadable
+            rows = tuple(row for row in page.rows if row.id not in hidden)
+            rejected = tuple(row.id for row in page.rows if row.id in self.lies.unreadable)
             total = page.total if self.lies.total is None else self.lies.total
             left = 0 if self.lies.total is not None else len(self.lies.left_out)
-            yield replace(page, rows=rows, total=None if total is None else total - left)
+            total = None if total is None else total - left
+            yield replace(page, rows=rows, rejected=rejected, total=total)
+
+    async def read(
+        self, refs: Sequence[RemoteRef], *, with_content: bool = True
+    ) -> Mapping[RemoteRef, ReadResult]:
+        """The truth, unless one of them is not understood."""
+        if any(ref.listing in self.lies.unreadable for ref in refs):
+            raise UnexpectedResponseError("The answer makes no sense.")
+        return await super().read(refs, with_content=with_content)
 
 
 def lying_platform(store: DoubleStore, lies: Lies) -> Platform:

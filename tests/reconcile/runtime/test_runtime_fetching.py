@@ -179,6 +179,20 @@ async def test_what_a_read_still_finds_stays_linked(engine: AsyncEngine) -> None
     assert (await stage.variant("S0002")).link_state is LinkState.LINKED
 
 
+async def test_what_is_not_understood_is_not_missing(engine: AsyncEngine) -> None:
+    """A product whose answer makes no sense counts as seen: it holds nothing up and stays linked."""
+    stage, lies = await _lying(engine)
+    await stage.linked(3)
+    lies.unreadable = {stage.store.by_sku("S0002")[0].id}
+    await stage.offer("S0000", "12")
+    run = await stage.run(SYNC, full=True)
+    assert run["state"] == "REPORTED"
+    assert run["counts"]["products_rejected"] == 1
+    assert run["counts"]["products_absent"] == 0
+    assert stage.store.by_sku("S0000")[1].price == "12"
+    assert (await stage.variant("S0002")).link_state is LinkState.LINKED
+
+
 async def test_several_of_theirs_are_ambiguous(stage: Stage) -> None:
     """Two products with our key: nothing is linked, and correcting one of them links the other."""
     stage.store.add("One", variant("MUG", "1", 1))

@@ -97,6 +97,17 @@ async def test_hidden_and_back(stage: Stage) -> None:
     assert await stage.actions(run["id"]) == []
 
 
+async def test_hidden_and_repriced_at_once(stage: Stage) -> None:
+    """A price and a presence that change together arrive in one run, both ways."""
+    await stage.linked(1)
+    item = stage.store.by_sku("S0000")[1]
+    for presence, price in ((Presence.HIDDEN, "12"), (Presence.LISTED, "13")):
+        await stage.offer("S0000", price, presence=presence)
+        run = await stage.run(SYNC)
+        assert {state for _, state in await stage.states(run["id"])} == {"APPLIED"}
+        assert (run["result"], item.price) == ("SUCCEEDED", price)
+
+
 async def test_delisted_and_back(stage: Stage) -> None:
     """Delisting ends the product and the link; listed again, publishing creates it anew."""
     await stage.linked(1)
