@@ -79,6 +79,12 @@ class _Portion:
         return [row for key, row in self.by_key.items() if key in self.open_keys]
 
     @property
+    def begun(self) -> list[RowMapping]:
+        """Rows of earlier requests, which were answered, that have no result yet."""
+        named = self.touched - self.done - self.open_keys
+        return [row for key, row in self.by_key.items() if key in named]
+
+    @property
     def left(self) -> list[RowMapping]:
         """Rows without a result, sent or not."""
         return [row for key, row in self.by_key.items() if key not in self.done]
@@ -174,6 +180,7 @@ class Execution:
         except AdapterError as error:
             await self._flush(portion)
             await self._failed_request(error, portion.sent, portion.left)
+            await self._go_on_later(portion.begun, error)
         except LeaseLostError:
             raise
         except _StoppedError:
@@ -279,6 +286,15 @@ class Execution:
                 await self._rejected(error, concerned)
             case _:
                 await self._retry(concerned, error.retry_after, error.code, error.message)
+
+    async def _go_on_later(self, begun: Sequence[RowMapping], error: AdapterError) -> None:
+        """What an earlier request began goes on from its recorded steps; the error is not its."""
+        if begun:
+            message = f"It goes on where it was; another one ended the batch ({error.message})"
+            async with self.fenced() as conn:
+                ids = [row["id"] for row in begun]
+                now = self.deps.clock()
+                await action_rows.postpone(conn, ids, "DUE", now, error.code, message)
 
     async def _rejected(self, error: AdapterError, rows: Sequence[RowMapping]) -> None:
         """The whole request was refused: halve it until the offender is alone."""

@@ -11,7 +11,7 @@ from adapters.registry import PLATFORMS
 from tallyport.cli import build_app
 from tallyport.settings import PREFIX, Settings
 from tests.features.report import problems_of
-from tests.features.rows import named_tests, read_rows, reference_ids
+from tests.features.rows import Row, named_tests, read_rows, reference_ids
 from tests.platforms_page import PAGE, page
 
 ROOT = Path(__file__).parent.parent
@@ -84,3 +84,12 @@ def test_every_decision_is_listed() -> None:
 def test_the_table_of_features_is_sound() -> None:
     """Every finished feature has a test, and no test names a feature that does not exist."""
     assert problems_of(read_rows(), named_tests(), reference_ids()) == []
+
+
+def test_an_unsound_table_of_features_is_noticed() -> None:
+    """A finished row without a test, an unknown row and a row that was left out are each named."""
+    rows = [Row("A1", "text", ("shop",), ("shop",)), Row("A2", "text", ("shop",), ("other",))]
+
+    found = problems_of(rows, {"A2": ("test",), "A9": ("test",)}, ("A1", "A2", "A3"))
+
+    assert [each.split(" ")[0] for each in found] == ["A1", "A2", "test:", "A3"]

@@ -162,9 +162,7 @@ async def observe(
         await conn.execute(_UPSERT_PARTIAL, {**shared, "rows": variants, "identifier": identifier})
 
 
-async def keep(
-    conn: AsyncConnection, channel_id: int, ids: Sequence[str], snapshot: int
-) -> int:
+async def keep(conn: AsyncConnection, channel_id: int, ids: Sequence[str], snapshot: int) -> int:
     """Products that a walk showed and nobody understood are there: how many of them are known.
 
     What was seen of them before stays; absent they are not.

@@ -24,6 +24,7 @@ Open: TypeAlias = Callable[..., Shop[Any]]
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known by which a test names the rows it stands for."""
     config.addinivalue_line("markers", "feature(*ids): rows of tests/features.toml")
+    config.addinivalue_line("markers", "needs(*kinds): actions the platform has to declare")
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +82,12 @@ def api(instance: Instance) -> Iterator[ApiClient]:
 
 @pytest.fixture(params=sorted(PLATFORMS))
 def platform(request: pytest.FixtureRequest) -> str:
-    """Name each platform in turn: rows of group A hold on every one."""
-    return str(request.param)
+    """Name each platform in turn: rows of group A hold on every one, as far as it declares."""
+    name = str(request.param)
+    for marker in request.node.iter_markers("needs"):
+        if missing := [kind for kind in marker.args if kind not in PLATFORMS[name].actions]:
+            pytest.skip(f"{name} declares that it cannot {', '.join(missing)}")
+    return name
 
 
 @pytest.fixture

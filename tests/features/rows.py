@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.core.actions import ActionKind
+
 FOLDER = Path(__file__).parent
 TABLE = FOLDER.parent / "features.toml"
 REFERENCE = FOLDER.parents[2] / "shared" / "features.md"
@@ -35,6 +37,11 @@ class Row:
 def feature(*ids: str) -> pytest.MarkDecorator:
     """Mark a test with the rows it stands for."""
     return pytest.mark.feature(*ids)
+
+
+def needs(*kinds: ActionKind) -> pytest.MarkDecorator:
+    """Mark a test of every platform that only those run which declare these actions."""
+    return pytest.mark.needs(*kinds)
 
 
 def read_rows(table: Path = TABLE) -> tuple[Row, ...]:

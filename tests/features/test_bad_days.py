@@ -207,7 +207,7 @@ def test_a_row_that_the_batch_refuses_does_not_hold_up_the_others(woo: Shop[WooS
     assert "FailedBefore" in woo.reasons("BAD")
 
 
-@feature("T12")
+@feature("T12", "T3")
 def test_a_rate_limit_says_when_it_goes_on_and_goes_on(shop: Shop[Any]) -> None:
     """A store that wants a pause gets it.
 
@@ -227,6 +227,8 @@ def test_a_rate_limit_says_when_it_goes_on_and_goes_on(shop: Shop[Any]) -> None:
         return (channel["budget"], conditions) if conditions else None
 
     budget, [condition] = shop.wait(shown, "the channel shows that it waits")
+    waits = shop.done("runs", "show", run_id)["waitingFor"]
+    assert waits["until"], waits
     assert condition["reason"] == "RateLimited"
     assert "UTC" in condition["message"]
     assert budget["isWaiting"] is True

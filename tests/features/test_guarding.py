@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.features.rows import feature
+from reconcile.core.actions import ActionKind
+from tests.features.rows import feature, needs
 from tests.features.shops import Shop
 
 _MANY = 13
@@ -21,7 +22,7 @@ def _linked(shop: Shop[Any], count: int = _MANY) -> list[str]:
     return names
 
 
-@feature("A21")
+@feature("A21", "T3")
 def test_emptying_the_stock_is_held_back_and_the_rest_goes_on(shop: Shop[Any]) -> None:
     """A file that states zero everywhere is refused with numbers.
 
@@ -45,6 +46,9 @@ def test_emptying_the_stock_is_held_back_and_the_rest_goes_on(shop: Shop[Any]) -
     assert str(_MANY) in verdict["message"]
     assert str(verdict["limit"]) in verdict["message"]
 
+    told = shop.reasons(names[0])
+    assert "approval" in told, told
+
     again = shop.run("sync", full=True, result=None)
     assert {shop.held(name).quantity for name in names} == {5}
     assert again["result"] != "SUCCEEDED"
@@ -55,6 +59,7 @@ def test_emptying_the_stock_is_held_back_and_the_rest_goes_on(shop: Shop[Any]) -
 
 
 @feature("A21")
+@needs(ActionKind.HIDE, ActionKind.DELIST)
 def test_selling_out_is_not_held_back_in_small_numbers_and_a_part_can_be_approved(
     shop: Shop[Any],
 ) -> None:
@@ -113,6 +118,7 @@ def test_many_small_runs_do_not_slip_past_the_guard(shop: Shop[Any]) -> None:
         ("FULL", True, True, True),
     ],
 )
+@needs(ActionKind.PUBLISH, ActionKind.HIDE)
 def test_the_write_policy_decides_what_may_leave(
     shop: Shop[Any], policy: str, priced: bool, published: bool, hidden: bool
 ) -> None:

@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
+from reconcile.core.actions import ActionKind
 from tests.features.conftest import Open
-from tests.features.rows import feature
+from tests.features.rows import feature, needs
 from tests.features.shops import Shop
 from tests.features.stores import WooStore
 
@@ -85,6 +86,7 @@ def test_a_person_links_and_unlinks(shop: Shop[Any]) -> None:
 
 
 @feature("A4", "T5")
+@needs(ActionKind.PUBLISH)
 def test_what_the_merchant_deletes_is_broken_at_the_next_full_sync_and_never_made_again(
     shop: Shop[Any],
 ) -> None:
@@ -121,6 +123,7 @@ def test_what_the_merchant_deletes_is_broken_at_the_next_full_sync_and_never_mad
 
 
 @feature("A4", "T5")
+@needs(ActionKind.PUBLISH)
 def test_a_broken_listing_is_published_anew_when_a_person_asks(shop: Shop[Any]) -> None:
     """`republish` frees a broken link, and the next publish creates a product."""
     shop.add("MUG", price="9.00")

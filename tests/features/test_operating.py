@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from reconcile.core.actions import ActionKind
 from tests.features.live import Instance
 from tests.features.loopback import Loopback
-from tests.features.rows import feature
+from tests.features.rows import feature, needs
 from tests.features.shops import Shop
 from tests.features.stores import WooStore
 
@@ -160,6 +161,7 @@ def test_every_request_that_changed_something_is_logged_without_secrets(
 
 
 @feature("A13", "T4")
+@needs(ActionKind.PUBLISH)
 def test_templates_are_checked_and_translate_values(shop: Shop[Any], tmp_path: Path) -> None:
     """An unknown field is refused by name; a mapping set turns our value into theirs."""
     unknown = shop.cli("channel", "template", shop.name, "publish", "--map", "title=colour")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.features.rows import feature
+from reconcile.core.actions import ActionKind
+from tests.features.rows import feature, needs
 from tests.features.shops import Shop
 from tests.features.stores import WooStore
 
@@ -18,6 +19,7 @@ def _listed(shop: Shop[Any], *names: str) -> None:
 
 
 @feature("A12")
+@needs(ActionKind.HIDE, ActionKind.DELIST)
 def test_nothing_leaves_for_paused_listings(shop: Shop[Any], platform: str) -> None:
     """Price changes, hiding and delisting of paused listings wait and say so, until unpaused."""
     _listed(shop, "MUG", "CUP", "BOWL")
@@ -165,6 +167,7 @@ def test_one_variation_hides_without_its_siblings(woo: Shop[WooStore]) -> None:
 
 
 @feature("W7", "A12")
+@needs(ActionKind.HIDE)
 def test_a_listing_asked_for_what_its_state_does_not_allow_says_why(shop: Shop[Any]) -> None:
     """Unhide what is not hidden, hide twice, relist what is not delisted.
 

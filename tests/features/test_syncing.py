@@ -4,8 +4,9 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
+from reconcile.core.actions import ActionKind
 from tests.features.conftest import Open
-from tests.features.rows import feature
+from tests.features.rows import feature, needs
 from tests.features.shops import Shop
 from tests.features.stores import WooStore
 
@@ -79,6 +80,7 @@ def test_a_run_can_be_limited_to_some_listings(shop: Shop[Any]) -> None:
 
 
 @feature("A7", "A6")
+@needs(ActionKind.PUBLISH)
 def test_a_run_reports_what_it_did_to_parents_and_variants(shop: Shop[Any]) -> None:
     """After each run the counts of created, updated, linked and failed say what happened."""
     shop.add("MUG", price="9.00", quantity=5)

@@ -180,7 +180,7 @@ async def test_what_a_read_still_finds_stays_linked(engine: AsyncEngine) -> None
 
 
 async def test_what_is_not_understood_is_not_missing(engine: AsyncEngine) -> None:
-    """A product whose answer makes no sense counts as seen: it holds nothing up and stays linked."""
+    """A product whose answer makes no sense counts as seen, holds nothing up and stays linked."""
     stage, lies = await _lying(engine)
     await stage.linked(3)
     lies.unreadable = {stage.store.by_sku("S0002")[0].id}

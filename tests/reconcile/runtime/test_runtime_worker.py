@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from arq.connections import RedisSettings
 
 from reconcile.commands.operations import Cron, Interval, configure, schedule
 from reconcile.core.types import LinkState, Side
@@ -159,6 +160,25 @@ def test_jobs_are_json() -> None:
     assert load_job(dump_job(job)) == job
     with pytest.raises(ValueError, match=r"."):
         load_job(b"\x80\x04\x95")
+
+
+async def test_without_a_queue_the_sweep_goes_on(stage: Stage) -> None:
+    """With Redis away the worker keeps trying, says that it lives, and ends when it is told to."""
+    nowhere = RedisSettings(unix_socket_path="/nonexistent/valkey.sock", conn_retries=0)
+    stage.deps = replace(stage.deps, tuning=Tuning(sweep=timedelta(milliseconds=100)))
+    await stage.ask(SYNC)
+    stage.bell.rings.clear()
+    stop = asyncio.Event()
+    worker = asyncio.create_task(
+        run_worker(stage.deps, nowhere, name="w", concurrency=2, stop=stop)
+    )
+    await asyncio.sleep(1)
+    assert not worker.done()
+    assert await stage.rows("SELECT 1 FROM workers WHERE name = 'w'")
+    assert stage.bell.rings
+    stop.set()
+    async with asyncio.timeout(5):
+        await worker
 
 
 async def _until_ended(stage: Stage) -> None:
