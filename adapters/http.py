@@ -163,8 +163,12 @@ def failure_of(call: Call, answer: Answer, now: datetime) -> AdapterError:
 def _redirected(call: Call, answer: Answer) -> AdapterError:
     """A redirect is not followed: from http to https it turns a POST into a GET."""
     target = answer.headers.get("Location", "")
-    parts = urlsplit(httpx.URL(call.url).join(target).__str__() if target else "")
-    shown = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    try:
+        parts = urlsplit(str(httpx.URL(call.url).join(target)) if target else "")
+        host = parts.netloc.rpartition("@")[2]
+        shown = urlunsplit((parts.scheme, host, parts.path, "", ""))
+    except (httpx.InvalidURL, ValueError):
+        shown = "what is no address"
     message = (
         f"{call.route} is redirected to {shown or 'nowhere'}; set the channel's address to the "
         "one the platform uses itself (https or http, with or without www)"
@@ -217,15 +221,15 @@ class Caller:
         headers = dict(call.headers)
         if content is not None:
             headers["Content-Type"] = "application/json"
-        request = client.build_request(
-            call.method,
-            call.url,
-            params={**call.params, **call.secret_params},
-            content=content,
-            headers=headers,
-        )
         auth = httpx.BasicAuth(*call.auth) if call.auth else None
         try:
+            request = client.build_request(
+                call.method,
+                call.url,
+                params={**call.params, **call.secret_params},
+                content=content,
+                headers=headers,
+            )
             async with asyncio.timeout(self._seconds):
                 response = await client.send(request, auth=auth, stream=True)
                 try:
@@ -249,7 +253,8 @@ class Caller:
             message = f"The connection was lost during {call.route}: {_kind(failed)}"
             raise UnavailableError(message, code="ConnectionLost", effect=call.effect) from None
         is_json, parsed = parse_json(body)
-        text = body[:1000].decode("utf-8", "replace")
+        # Hidden before anything is cut off: half a secret would not be known for one.
+        text = self._hidden(body[:2000].decode("utf-8", "replace"))[:1000]
         return Answer(response.status_code, response.headers, parsed, is_json, text, sent_at)
 
     async def _read(self, call: Call, response: httpx.Response) -> bytes:

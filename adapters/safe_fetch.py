@@ -46,6 +46,8 @@ def is_public(address: str) -> bool:
             return False
         if ip.ipv4_mapped:
             return True
+        if ip.is_site_local:  # fec0::/10, private networks of old that Python calls global
+            return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 

@@ -94,6 +94,10 @@ class _StoppedError(Exception):
     """Between two requests: the slice is over, or a person paused the channel or canceled."""
 
 
+class _MovedError(Exception):
+    """Between two requests: one of the next rows is not what was planned, or ended, meanwhile."""
+
+
 @dataclass(slots=True)
 class Execution:
     """One lease holder's work on the due actions of a channel's side."""
@@ -149,7 +153,7 @@ class Execution:
             rows = await action_rows.next_batch(
                 conn, self.channel.id, self.lease.side, portion, self.deps.clock()
             )
-            moved = await outdated(conn, rows)
+            moved = await outdated(conn, self.channel, rows)
             for action_id, message in moved.items():
                 await action_rows.finish(conn, [action_id], "STALE", "WorldMoved", message)
             await action_rows.mark_dirty(
@@ -180,12 +184,18 @@ class Execution:
         except AdapterError as error:
             await self._flush(portion)
             await self._failed_request(error, portion.sent, portion.left)
-            await self._go_on_later(portion.begun, error)
+            message = f"It goes on where it was; another one ended the batch ({error.message})"
+            await self._go_on_later(portion.begun, error.code, message)
         except LeaseLostError:
             raise
         except _StoppedError:
             await self._flush(portion)
             self.is_stopped = True
+        except _MovedError:
+            # The others are put together anew; what moved drops out, with its reason.
+            await self._flush(portion)
+            going = [*portion.begun, *portion.sent]
+            await self._go_on_later(going, "Moved", "Another row of its batch ended meanwhile")
         except Exception:
             # A defect of ours: what may be under way is unknown, the rest waits and does not spin.
             log.exception("adapter failed", channel_id=self.channel.id, kind=rows[0]["kind"])
@@ -202,12 +212,17 @@ class Execution:
         match event:
             case Sending(keys=keys):
                 await self._flush(portion)
-                ids = [portion.by_key[key]["id"] for key in keys]
+                rows = [portion.by_key[key] for key in keys]
+                ids = [row["id"] for row in rows]
                 async with self.fenced() as conn:
                     # An action that has begun is not left half done on the store.
-                    if portion.touched <= portion.done and await self._ends(conn, portion, ids):
-                        raise _StoppedError
-                    await action_rows.mark_sending(conn, ids, self.lease.epoch)
+                    if portion.touched <= portion.done:
+                        if await self._ends(conn, portion, ids):
+                            raise _StoppedError
+                        if await outdated(conn, self.channel, rows):
+                            raise _MovedError
+                    if not await action_rows.mark_sending(conn, ids, self.lease.epoch):
+                        raise _MovedError
                 portion.observed_at = self.deps.clock()
                 portion.open_keys = set(keys)
                 portion.touched |= portion.open_keys
@@ -231,7 +246,7 @@ class Execution:
         """Whether no further request leaves: the slice is over, paused, or the run is canceled."""
         if portion.touched and self.until is not None and self.deps.clock() >= self.until:
             return True
-        return await action_rows.is_stopped(conn, self.channel.id, ids)
+        return await action_rows.is_stopped(conn, self.channel.id, self.channel.revision, ids)
 
     async def _flush(self, portion: "_Portion") -> None:
         ended, portion.ended = portion.ended, []
@@ -287,14 +302,12 @@ class Execution:
             case _:
                 await self._retry(concerned, error.retry_after, error.code, error.message)
 
-    async def _go_on_later(self, begun: Sequence[RowMapping], error: AdapterError) -> None:
+    async def _go_on_later(self, begun: Sequence[RowMapping], code: str, message: str) -> None:
         """What an earlier request began goes on from its recorded steps; the error is not its."""
         if begun:
-            message = f"It goes on where it was; another one ended the batch ({error.message})"
             async with self.fenced() as conn:
                 ids = [row["id"] for row in begun]
-                now = self.deps.clock()
-                await action_rows.postpone(conn, ids, "DUE", now, error.code, message)
+                await action_rows.postpone(conn, ids, "DUE", self.deps.clock(), code, message)
 
     async def _rejected(self, error: AdapterError, rows: Sequence[RowMapping]) -> None:
         """The whole request was refused: halve it until the offender is alone."""
@@ -391,6 +404,11 @@ class Execution:
             answers = {
                 row["key"]: Confirmation(ConfirmState.CANNOT_TELL, error.message) for row in rows
             }
+        except Exception:
+            # A defect of ours must not keep the channel from everything else.
+            log.exception("confirm failed", channel_id=self.channel.id, kind=rows[0]["kind"])
+            evidence = "an internal error; the log holds the details"
+            answers = {row["key"]: Confirmation(ConfirmState.CANNOT_TELL, evidence) for row in rows}
         await self._conclude(rows, answers)
 
     async def _conclude(

@@ -268,7 +268,20 @@ WHERE i.stated IS NULL OR :overwrite
 
 
 async def _overwrite(conn: AsyncConnection, row: RowMapping, now: datetime) -> bool:
-    """Bring the channel's values over ours, field by field, each with its new source."""
+    """Bring the channel's values over ours, field by field, each with its new source.
+
+    Not where ours were stated anew after the plan: nobody has seen what would be overwritten.
+    """
+    held = await conn.execute(
+        text(
+            "SELECT id, revision FROM listing_variants WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"
+        ),
+        {"ids": list(row["variant_ids"])},
+    )
+    now_held = {str(variant.id): variant.revision for variant in held}
+    planned = {name: value for name, value in row["revisions"].items() if name != "remote"}
+    if any(now_held.get(name) != revision for name, revision in planned.items()):
+        return False
     values = dict(_by_owner(row))
     product = values.pop(None, {})
     product.pop(OurField.SKU.value, None)

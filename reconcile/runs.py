@@ -26,7 +26,7 @@ from reconcile.fetch import AccountChangedError, Slice
 from reconcile.local import LOCAL_ORDER, apply_local, planned_rows
 from reconcile.store import dirt, marking, pairs, plans, run_rows
 from reconcile.store.actions import mark_dirty
-from reconcile.store.channel_state import clear, pause_channel, show_budget
+from reconcile.store.channel_state import clear, is_current, pause_channel, show_budget
 from reconcile.store.channels import ChannelOperation
 from reconcile.wanted import refresh_wanted
 
@@ -136,6 +136,9 @@ class Run:
                 await self._note_dirt(conn)
                 await run_rows.save_phase(conn, self.row["id"], self.phase)
         async with self.execution.fenced() as conn:
+            if not await is_current(conn, self.channel.id, self.channel.revision):
+                # Worked out from settings that no longer hold; the next slice knows the new ones.
+                return False
             chunk = self.execution.deps.tuning.chunk
             done = await refresh_wanted(conn, self.channel, self.operations, chunk)
         return True if done else await self._go("pair")

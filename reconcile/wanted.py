@@ -114,6 +114,18 @@ async def refresh_wanted(
     limit: int,
 ) -> int:
     """Compute up to `limit` stale variants of a channel; returns how many there were."""
+    # Locked first and read by a statement of its own: one statement that waits for an edit would
+    # see the variant as it is after the edit, and what it is joined with as it was before.
+    locked = await conn.execute(
+        text("""
+SELECT id FROM listing_variants WHERE channel_id = :channel_id AND stale
+ORDER BY id LIMIT :limit FOR UPDATE
+"""),
+        {"channel_id": channel.id, "limit": limit},
+    )
+    ids = [row.id for row in locked]
+    if not ids:
+        return 0
     rows = (
         (
             await conn.execute(
@@ -123,17 +135,15 @@ SELECT v.id, v.listing_id, v.sku, v.fields, v.presence, v.wanted, v.content, v.a
 FROM listing_variants v
 JOIN listings l ON l.id = v.listing_id
 LEFT JOIN items i ON i.sku = v.sku
-WHERE v.channel_id = :channel_id AND v.stale
-ORDER BY v.id LIMIT :limit FOR UPDATE OF v
+WHERE v.id = ANY(:ids)
+ORDER BY v.id
 """),
-                {"channel_id": channel.id, "limit": limit},
+                {"ids": ids},
             )
         )
         .mappings()
         .all()
     )
-    if not rows:
-        return 0
     templates = templates_of(channel, operations)
     updates: list[dict[str, Any]] = []
     contents: dict[int, Wanted] = {}

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.contract import Step, VariantWrite, Write
-from reconcile.core.actions import ActionKind
+from reconcile.core.actions import POLICY_ACTIONS, ActionKind
 from reconcile.core.mapping import ChannelField
 from reconcile.core.types import FieldGroup, Presence, RemoteRef, Value
 from reconcile.store.channels import Channel
@@ -47,7 +47,7 @@ def _changed(
 
 def _variant(
     row: RowMapping,
-    variant: RowMapping,
+    variant: Mapping[str, Any],
     fields: Mapping[str, ChannelField],
     kind: ActionKind,
 ) -> VariantWrite:
@@ -62,11 +62,10 @@ def _variant(
     else:
         changed_sync = _changed(row, fields, FieldGroup.SYNC)
         sync = changed_sync[None] | changed_sync[str(variant["id"])]
-    parent = variant["parent"]
     return VariantWrite(
         id=str(variant["id"]),
         sku=variant["sku"],
-        ref=None if parent is None else RemoteRef(parent, variant["variant"] or None),
+        ref=_ref(row, variant),
         sync=sync,
         content=content,
         options=tuple((name, value) for name, value in variant["options"]),
@@ -77,10 +76,22 @@ def _variant(
     )
 
 
+def _ref(row: RowMapping, variant: Mapping[str, Any]) -> RemoteRef | None:
+    """The object an action was planned for, wherever the link leads by now.
+
+    The outcome of a request may be looked up after the link has ended.
+    """
+    if row["variant_id"] is not None and row["remote_parent"] is not None:
+        return RemoteRef(row["remote_parent"], row["remote_variant"] or None)
+    if variant["parent"] is None:
+        return None
+    return RemoteRef(variant["parent"], variant["variant"] or None)
+
+
 async def build_writes(
     conn: AsyncConnection, channel: Channel, rows: Sequence[RowMapping]
 ) -> Sequence[Write]:
-    """One write per action row, in the same order; three statements for all of them."""
+    """One write per action row, in the same order; a few statements for all of them."""
     fields = {item.name: item for item in channel.platform.fields}
     variant_ids = sorted(
         {row["variant_id"] for row in rows if row["variant_id"]}
@@ -121,13 +132,53 @@ SELECT * FROM remote_listings WHERE channel_id = :channel_id AND remote_id = ANY
             )
         ).mappings()
     }
-    return [_write(row, fields, variants, listings, products) for row in rows]
+    ended = await _ended_links(conn, channel, rows, variants)
+    known: dict[int, Any] = {**variants, **ended}
+    return [_write(row, fields, known, listings, products) for row in rows]
+
+
+async def _ended_links(
+    conn: AsyncConnection,
+    channel: Channel,
+    rows: Sequence[RowMapping],
+    variants: Mapping[int, RowMapping],
+) -> Mapping[int, Mapping[str, Any]]:
+    """Variants whose product a DELIST ended and whose link ended before its outcome was known.
+
+    Which of them was which object of the product no longer matters: all of it was to go.
+    """
+    lost = [
+        row
+        for row in rows
+        if row["kind"] == ActionKind.DELIST
+        and row["variant_id"] is None
+        and any(i in variants and variants[i]["parent"] is None for i in row["variant_ids"])
+    ]
+    if not lost:
+        return {}
+    found: dict[str, list[str]] = defaultdict(list)
+    for item in await conn.execute(
+        text("""
+SELECT parent, variant FROM remote_variants
+WHERE channel_id = :channel_id AND parent = ANY(:parents) ORDER BY id
+"""),
+        {"channel_id": channel.id, "parents": [row["remote_parent"] for row in lost]},
+    ):
+        found[item.parent].append(item.variant)
+    return {
+        variant_id: {**variants[variant_id], "parent": row["remote_parent"], "variant": variant}
+        for row in lost
+        for variant_id, variant in zip(
+            row["variant_ids"], found[row["remote_parent"]], strict=False
+        )
+        if variant_id in variants
+    }
 
 
 def _write(
     row: RowMapping,
     fields: Mapping[str, ChannelField],
-    variants: Mapping[int, RowMapping],
+    variants: Mapping[int, Mapping[str, Any]],
     listings: Mapping[int, RowMapping],
     products: Mapping[str, RowMapping],
 ) -> Write:
@@ -162,8 +213,13 @@ def _write(
     )
 
 
-async def outdated(conn: AsyncConnection, rows: Sequence[RowMapping]) -> Mapping[int, str]:
-    """Actions whose object has changed on our side since they were planned: id → what moved."""
+async def outdated(
+    conn: AsyncConnection, channel: Channel, rows: Sequence[RowMapping]
+) -> Mapping[int, str]:
+    """Actions whose object or policy changed on our side after the plan: id → what moved.
+
+    What has begun goes on to its end.
+    """
     ids = [row["id"] for row in rows]
     result = await conn.execute(
         text("""
@@ -179,7 +235,13 @@ WHERE a.id = ANY(:ids) AND a.steps = '[]' GROUP BY a.id
 """),
         {"ids": ids},
     )
-    moved = {}
+    forbidden = [
+        row
+        for row in rows
+        if not row["steps"] and row["kind"] not in POLICY_ACTIONS[channel.policy]
+    ]
+    message = f"The channel's write policy became {channel.policy.value} after this was planned"
+    moved = {row["id"]: message for row in forbidden}
     for row in result:
         if row.is_missing:
             moved[row.id] = "The listing was removed after this was planned"

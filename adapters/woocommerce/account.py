@@ -37,9 +37,11 @@ async def check(client: Client, known: AccountInfo | None) -> AccountInfo:
         raise UnexpectedResponseError(message, status=answer.status)
     parts = urlsplit(home)
     place = f"{(parts.netloc or home).lower()}{parts.path.rstrip('/')}"
+    # Older versions have no store id; the address of the site then stands for it, and goes on
+    # doing so when an update brings one: the store is the same.
+    is_older = known is not None and known.account_id == place
     return AccountInfo(
-        # Older versions have no store id; the address of the site then stands for it.
-        account_id=str(environment.get("store_id") or place),
+        account_id=place if is_older else str(environment.get("store_id") or place),
         name=place,
         currency=currency,
         scopes=known.scopes if known else frozenset({"read"}),
@@ -79,7 +81,9 @@ async def _may_write(client: Client) -> bool:
     """Ask for a batch of nothing: it changes nothing and is refused to keys that may not write."""
     try:
         await client.post("/products/batch", {}, is_write=False)
-    except UnauthorizedError:
+    except UnauthorizedError as error:
+        if error.code == "RightMissing":  # the user's right, which no other permission mends
+            raise
         return False
     return True
 

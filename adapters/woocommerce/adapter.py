@@ -52,7 +52,7 @@ class WooCommerceAdapter(Adapter):
         )
         self._reader = Reader(self._client, self._terms, view)
         self._selling = Selling(self._client, self._reader, settings.batch_size)
-        self._delisting = Delisting(self._client, settings.batch_size)
+        self._delisting = Delisting(self._client, self._reader, settings.batch_size)
         known_terms = Known(view.weight_unit, view.dimension_unit, "brands" in features)
         preparing = Preparing(self._terms, known_terms)
         self._publishing = Publishing(self._client, self._reader, preparing, settings)

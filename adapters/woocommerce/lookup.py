@@ -3,8 +3,10 @@
 Trashed products are not found by SKU, although they still block it. Must not write.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from adapters.woocommerce import wire
 from adapters.woocommerce.bodies import MARK
@@ -12,7 +14,8 @@ from adapters.woocommerce.canonical import key
 from adapters.woocommerce.client import PER_PAGE, Client
 from reconcile.core.types import RemoteRef
 
-_MAX_QUERY = 3_000
+_MAX_QUERY = 4_000
+"""Characters of an address as it is sent; web servers refuse lines from 8,000 on."""
 _FIELDS = "id,type,status,parent_id,sku,catalog_visibility"
 
 
@@ -25,6 +28,11 @@ class Found:
     type: str
     status: str
 
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is sold by its variations, so that its own SKU stands for nothing sold."""
+        return self.type.startswith("variable")
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -33,7 +41,7 @@ class Matches:
     exact: Mapping[str, Found]
     """By the key as it is compared for linking."""
     loose: Mapping[str, Found]
-    """By the SKU without regard to case: the store takes these for equal."""
+    """By `collated` SKU: the store takes these for equal."""
 
 
 async def by_sku(client: Client, skus: Sequence[str]) -> Matches:
@@ -41,13 +49,22 @@ async def by_sku(client: Client, skus: Sequence[str]) -> Matches:
     exact: dict[str, Found] = {}
     loose: dict[str, Found] = {}
     for group in _groups(skus):
-        page = await client.products({"sku": ",".join(group)}, fields=_FIELDS)
-        for product in page.rows:
-            found = _found(product)
-            if found.sku:
-                exact[found.sku] = found
-                loose[found.sku.casefold()] = found
+        number, pages = 1, 1
+        while number <= pages:  # more than one where a store lets several objects have one SKU
+            params = {"sku": ",".join(group), "page": str(number)}
+            page = await client.products(params, fields=_FIELDS)
+            for found in map(_found, page.rows):
+                if found.sku:
+                    exact[found.sku] = found
+                    loose[collated(found.sku)] = found
+            number, pages = number + 1, page.pages
     return Matches(exact, loose)
+
+
+def collated(sku: str) -> str:
+    """A SKU as the store's database compares it: neither case nor accents count."""
+    spread = unicodedata.normalize("NFKD", sku.strip())
+    return "".join(mark for mark in spread if not unicodedata.combining(mark)).casefold()
 
 
 def _found(product: wire.Product) -> Found:
@@ -67,11 +84,12 @@ def _groups(skus: Sequence[str]) -> list[list[str]]:
     for sku in clean:
         if "," in sku:
             continue
-        if current and (len(current) == PER_PAGE or size + len(sku) > _MAX_QUERY):
+        length = len(quote(f"{sku},", safe=""))
+        if current and (len(current) == PER_PAGE or size + length > _MAX_QUERY):
             groups.append(current)
             current, size = [], 0
         current.append(sku)
-        size += len(sku) + 1
+        size += length
     return [*groups, current] if current else groups
 
 

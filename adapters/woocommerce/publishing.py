@@ -4,16 +4,16 @@ Looks by SKU first, so that what exists is linked and never doubled. Each part t
 as a step; a later try goes on from there.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.http import Json
 from adapters.redaction import clean_text
 from adapters.woocommerce import lookup, mapping, wire
-from adapters.woocommerce.batches import MAX_ROWS, refused
+from adapters.woocommerce.batches import MAX_ROWS, differences, refused
 from adapters.woocommerce.bodies import MARK, addresses, mark_of, parent_body, simple_body
 from adapters.woocommerce.canonical import key
-from adapters.woocommerce.client import Client
+from adapters.woocommerce.client import PER_PAGE, Client
 from adapters.woocommerce.preparing import Preparing, is_variable, listed, problem_of
 from adapters.woocommerce.selling import NOT_ACCEPTED
 from adapters.woocommerce.settings import ChannelSettings
@@ -29,7 +29,7 @@ from reconcile.contract import (
     Write,
 )
 from reconcile.core.actions import Outcome
-from reconcile.core.types import RemoteRef, SeenPresence
+from reconcile.core.types import RemoteListing, RemoteRef, SeenPresence
 
 _ROUTE = "POST /products/batch"
 _TAKEN = frozenset({"product_invalid_sku", "woocommerce_rest_product_not_created"})
@@ -105,10 +105,11 @@ class Publishing:
         matches = await lookup.by_sku(self._client, [sku for w in writes for sku in skus_of(w)])
         variable = any(is_variable(write) and write.step("product") is None for write in writes)
         drafts = await lookup.half_made(self._client) if variable else {}
+        lost = await self._lost([write for write in writes if write.step("product") is not None])
         found: list[tuple[Write, Result | Making | None]] = []
         for write in writes:
             making = begun(write, drafts.get(mark_of(write))) if is_variable(write) else None
-            result = taken(write, matches, making)
+            result = lost.get(write.key) or taken(write, matches, making)
             if making is not None and result is None:
                 for variant in write.variants:
                     match = matches.exact.get(key("sku", variant.sku) or "")
@@ -116,6 +117,33 @@ class Publishing:
                         making.refs.setdefault(variant.id, match.ref)
             found.append((write, result or making))
         return found
+
+    async def _lost(self, writes: Sequence[Write]) -> dict[str, Result]:
+        """Results where the product an earlier try has made is gone.
+
+        The store answers variations for a missing product with a crash that leaves orphans behind,
+        and showing a product would bring it back out of the trash.
+        """
+        begun_ids = {
+            int(step.remote_id): write
+            for write in writes
+            if (step := write.step("product")) is not None and step.remote_id is not None
+        }
+        ids = sorted(begun_ids)
+        for start in range(0, len(ids), PER_PAGE):
+            asked = ",".join(str(item) for item in ids[start : start + PER_PAGE])
+            page = await self._client.products({"include": asked}, fields="id,status")
+            for product in page.rows:
+                begun_ids.pop(product.id, None)
+        return {
+            write.key: Result(
+                write.key,
+                Outcome.STALE,
+                "Gone",
+                f"The unfinished product {product_id} was deleted or moved to the trash meanwhile",
+            )
+            for product_id, write in begun_ids.items()
+        }
 
     async def _refusals(
         self, refusals: Sequence[tuple[Write, wire.RowError]]
@@ -158,14 +186,9 @@ class Publishing:
                 refusals.append((write, error))
                 continue
             product = answered(row)
-            ref = RemoteRef(str(product.id))
-            yield Result(
-                write.key,
-                Outcome.APPLIED,
-                observed=(mapping.listing(product, (), self._reader.view()),),
-                refs={write.variants[0].id: ref},
-                media=media_of(write, product),
-            )
+            listing = mapping.listing(product, (), self._reader.view())
+            refs = {write.variants[0].id: RemoteRef(str(product.id))}
+            yield self._finished(write, product, listing, refs, media_of(write, product))
         if refusals:
             async for progress in self._refusals(refusals):
                 yield progress
@@ -221,24 +244,41 @@ class Publishing:
         known = {item.id for item in making.rows}
         partial = any(int(ref.variant or 0) not in known for ref in making.refs.values())
         listing = mapping.listing(product, making.rows, self._reader.view(), is_partial=partial)
-        wanted_listed = self._settings.publish_status == "publish"
-        if wanted_listed and listing.presence is not SeenPresence.LISTED:
-            message = f"The store left the product in status {product.status}"
-            return Result(
-                making.write.key,
-                Outcome.FAILED,
-                NOT_ACCEPTED,
-                message,
-                observed=(listing,),
-                refs=making.refs,
-            )
+        return self._finished(making.write, product, listing, making.refs, making.media)
+
+    def _finished(
+        self,
+        write: Write,
+        product: wire.Product,
+        listing: RemoteListing,
+        refs: Mapping[str, RemoteRef],
+        media: Mapping[str, str],
+    ) -> Result:
+        """The result of a product that stands; it failed if it sells otherwise than it should."""
+        missed = _not_taken(write, listing, refs)
+        is_published = self._settings.publish_status == "publish"
+        if is_published and listing.presence is not SeenPresence.LISTED:
+            missed.append(f"the status is {product.status}")
         return Result(
-            making.write.key,
-            Outcome.APPLIED,
+            write.key,
+            Outcome.FAILED if missed else Outcome.APPLIED,
+            NOT_ACCEPTED if missed else "",
+            f"The product was made, but not as it was sent: {'; '.join(missed)}" if missed else "",
             observed=(listing,),
-            refs=making.refs,
-            media=making.media,
+            refs=refs,
+            media=media,
         )
+
+
+def _not_taken(write: Write, listing: RemoteListing, refs: Mapping[str, RemoteRef]) -> list[str]:
+    """Prices and quantities the store did not take, in words; it drops some without an error."""
+    shown = {variant.ref: variant.seen for variant in listing.variants}
+    missed: list[str] = []
+    for variant in write.variants:
+        seen = shown.get(refs.get(variant.id, RemoteRef("")))
+        if seen is not None and (difference := differences(variant.sync, seen)):
+            missed.append(f"{variant.sku}: {difference}")
+    return missed
 
 
 def skus_of(write: Write) -> list[str]:
@@ -266,20 +306,28 @@ def begun(write: Write, draft: wire.Product | None) -> Making | None:
 def taken(write: Write, matches: lookup.Matches, making: Making | None) -> Result | None:
     """The result where one of the SKUs is on the store already, outside of what we are making."""
     own = str(making.product_id) if making is not None else None
+    ours = {variant.sku for variant in write.variants}
     for sku in skus_of(write):
         wanted = key("sku", sku) or ""
         found = matches.exact.get(wanted)
         if found is not None and found.ref.listing != own:
+            if sku not in ours or (found.ref.variant is None and found.is_variable):
+                message = (
+                    f"The SKU {sku} is on the store already ({_where(found)}), where it is not "
+                    "the SKU of something sold as this is, so there is nothing to link; change the "
+                    "SKU here or there"
+                )
+                return Result(write.key, Outcome.FAILED, "SkuTaken", message)
             message = (
                 f"The SKU {sku} is on the store already ({_where(found)}); it is linked instead"
             )
             return Result(write.key, Outcome.STALE, "AlreadyExists", message, existing=found.ref)
-        other = matches.loose.get(wanted.casefold())
+        other = matches.loose.get(lookup.collated(wanted))
         if found is None and other is not None and other.ref.listing != own:
             message = (
                 f"The store has the SKU {other.sku} ({_where(other)}), which differs from {sku} "
-                "only in upper and lower case; WooCommerce takes both for the same. Make them "
-                "equal to link them"
+                "only in upper and lower case or accents; WooCommerce takes both for the same. "
+                "Make them equal to link them"
             )
             return Result(write.key, Outcome.FAILED, "SkuInOtherCase", message)
     return None

@@ -18,13 +18,12 @@ from adapters.woocommerce.batches import (
     shown,
 )
 from adapters.woocommerce.client import Client
-from adapters.woocommerce.walk import Reader
+from adapters.woocommerce.walk import RESTRUCTURED, Reader
 from reconcile.contract import Gone, Progress, Result, Step, VariantWrite, Write
 from reconcile.core.actions import Outcome
 from reconcile.core.types import Fields, RemoteRef, RemoteVariant, SeenPresence
 
 NOT_ACCEPTED = "NotAccepted"
-_SHOW: Mapping[str, Json] = {"status": "publish", "catalog_visibility": "visible"}
 
 
 class Selling:
@@ -61,7 +60,8 @@ class Selling:
                 found.append((row, refused(row.key, error)))
                 continue
             seen = shown(row, answer, view)
-            found.append((row, _gone(row.key, seen.gone) if seen.gone else seen))
+            gone = seen.gone or _restructured(row, seen)
+            found.append((row, _gone(row.key, gone) if gone else seen))
         return found
 
     # --- hide -------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class Selling:
     ) -> AsyncIterator[Progress]:
         """Publish the products whose variations have been brought back."""
         rows = [
-            Row(write.key, RemoteRef(parent), _SHOW, write)
+            Row(write.key, RemoteRef(parent), show_body(write), write)
             for parent, group in parents.items()
             for write in group
             if write.key in waiting
@@ -167,6 +167,12 @@ def _only(write: Write) -> tuple[VariantWrite, RemoteRef]:
     if variant.ref is None:
         raise ValueError(f"action {write.key} has no object on the store")
     return variant, variant.ref
+
+
+def _restructured(row: Row, found: Shown) -> Gone | None:
+    """What is left of a simple product that has variations by now: nothing that was linked."""
+    _, ref = _only(row.write)
+    return RESTRUCTURED if ref.variant is None and found.type.startswith("variable") else None
 
 
 def _gone(key: str, gone: Gone) -> Result:
@@ -265,19 +271,32 @@ def unhide_body(write: Write, variant: VariantWrite) -> dict[str, Json]:
         body["backorders"] = str(kept.get("backorders") or "no")
     if variant.ref is not None and variant.ref.variant is None:
         if parent_presence(write) is SeenPresence.HIDDEN:
-            body.update(_SHOW)
+            body.update(show_body(write))
     elif variant.aspects.get("status") in mapping.HIDDEN_STATUSES:
         body["status"] = "publish"
     return body
 
 
+def show_body(write: Write) -> dict[str, Json]:
+    """What brings a product back into the shop; where in the shop it shows stays as it was."""
+    body: dict[str, Json] = {}
+    if write.aspects.get("status") in mapping.HIDDEN_STATUSES:
+        body["status"] = "publish"
+    if write.aspects.get("catalog_visibility") == "hidden":
+        body["catalog_visibility"] = "visible"
+    return body
+
+
 def unhidden(row: Row, found: Shown) -> Result:
     """Whether what was sent to unhide is what the store shows."""
-    seen = {**mapping.seen(found.offer, found.type), "backorders": found.offer.backorders}
+    seen = {**mapping.seen(found.offer, found.type), **mapping.stock_aspects(found.offer)}
+    names = {"stock_quantity", "backorders"}
+    if found.offer.manage_stock is False:  # otherwise it follows from a quantity
+        names.add("stock_status")
     wanted = {
         name: value
         for name, value in row.body.items()
-        if isinstance(value, str | int) and name in ("stock_quantity", "backorders")
+        if isinstance(value, str | int) and name in names
     }
     missed = differences({**row.write.variants[0].sync, **wanted}, seen)
     if _is_shown(row, found) and not missed:

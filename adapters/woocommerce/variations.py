@@ -16,6 +16,7 @@ from adapters.woocommerce.preparing import Preparing, options_taken
 from reconcile.contract import (
     AdapterError,
     Effect,
+    GoneError,
     Progress,
     Result,
     Sending,
@@ -88,13 +89,21 @@ class Variations:
         if final is None:
             yield problems[0]
             return
-        yield Sending((key,), "POST /products/batch")
+        left = f"the unfinished draft {making.product_id} is still on the store"
         try:
-            await self._client.batch("/products", "delete", [making.product_id])
+            draft = await self._client.product(making.product_id)
+            if draft.status == "draft":
+                yield Sending((key,), "POST /products/batch")
+                await self._client.batch("/products", "delete", [making.product_id])
+                left = "nothing was left on the store"
+            else:
+                # Somebody took it over: deleting is for good, and it may have been sold already.
+                left = f"product {making.product_id} stays, its status is {draft.status} by now"
+        except GoneError:
             left = "nothing was left on the store"
         except AdapterError:
             # The refusal is what matters; the draft is found by its mark at the next try.
-            left = f"the unfinished draft {making.product_id} is still on the store"
+            pass
         message = "; ".join(dict.fromkeys(item.message for item in problems[:3]))
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         yield Result(key, Outcome.FAILED, final.code, f"{message}{more}; {left}")

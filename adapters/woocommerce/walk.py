@@ -24,7 +24,7 @@ IN_TRASH = Gone(
     "The product is in the store's trash; restore it there, or empty the trash to publish it anew",
 )
 DELETED = Gone("Deleted", "The product was deleted on the store")
-_RESTRUCTURED = Gone(
+RESTRUCTURED = Gone(
     "Deleted",
     "The product is of another type now (simple or variable), so what was linked is not sold any "
     "more; link again",
@@ -222,8 +222,9 @@ class Reader:
                 results[ref] = product
                 continue
             if product.is_variable and product.id not in variations:
-                variations[product.id], unread = await self._variations(
-                    product, with_content=with_content
+                # Also where the product names none: it does not name those that are drafts.
+                variations[product.id], unread = await self._client.variations(
+                    product.id, with_content=with_content
                 )
                 if unread:
                     message = f"variation {unread[0]} of product {product.id} cannot be understood"
@@ -237,7 +238,7 @@ class Reader:
     ) -> ReadResult:
         if product.is_variable == (ref.variant is None):
             # A product that stopped being variable loses its variations for good.
-            return _RESTRUCTURED
+            return RESTRUCTURED
         if ref.variant is not None and number(ref.variant) not in {item.id for item in listed}:
             return await self._prove_variation(product.id, number(ref.variant))
         return mapping.listing(product, listed, self.view())

@@ -164,6 +164,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_attempts_at", "attempts", ["at"], unique=False)
     op.create_index("ix_attempts_channel_id", "attempts", ["channel_id", "id"], unique=False)
+    op.create_index("ix_attempts_run_id", "attempts", ["run_id", "id"], unique=False)
     op.create_table(
         "conditions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -200,6 +201,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_conditions_channel_id_reason", "conditions", ["channel_id", "reason"], unique=False
+    )
+    op.create_index(
+        "ix_conditions_attention",
+        "conditions",
+        ["channel_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'ATTENTION'"),
     )
     op.create_table(
         "dirty",
@@ -638,6 +646,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("guards <> '{}' AND state = 'APPLIED'"),
     )
+    op.create_index("ix_actions_listing_id", "actions", ["listing_id", "id"], unique=False)
     op.create_index("ix_actions_object_id", "actions", ["object_id", "id"], unique=False)
     op.create_index("ix_actions_run_id", "actions", ["run_id", "id"], unique=False)
     op.create_index(
@@ -766,6 +775,9 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_remote_variants_link_key", "remote_variants", ["channel_id", "link_key"], unique=False
+    )
+    op.create_index(
+        "ix_remote_variants_sku", "remote_variants", ["channel_id", "sku"], unique=False
     )
     op.create_index(
         "ix_remote_variants_remote_listing_id",
@@ -951,6 +963,7 @@ def downgrade() -> None:
     op.drop_table("listing_variants")
     op.drop_table("run_candidates")
     op.drop_index("ix_remote_variants_remote_listing_id", table_name="remote_variants")
+    op.drop_index("ix_remote_variants_sku", table_name="remote_variants")
     op.drop_index("ix_remote_variants_link_key", table_name="remote_variants")
     op.drop_table("remote_variants")
     op.drop_table("import_seen")
@@ -964,6 +977,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_actions_run_id", table_name="actions")
     op.drop_index("ix_actions_object_id", table_name="actions")
+    op.drop_index("ix_actions_listing_id", table_name="actions")
     op.drop_index(
         "ix_actions_guarded",
         table_name="actions",
@@ -990,8 +1004,14 @@ def downgrade() -> None:
     op.drop_table("failures")
     op.drop_index("ix_dirty_channel_id", table_name="dirty")
     op.drop_table("dirty")
+    op.drop_index(
+        "ix_conditions_attention",
+        table_name="conditions",
+        postgresql_where=sa.text("status = 'ATTENTION'"),
+    )
     op.drop_index("ix_conditions_channel_id_reason", table_name="conditions")
     op.drop_table("conditions")
+    op.drop_index("ix_attempts_run_id", table_name="attempts")
     op.drop_index("ix_attempts_channel_id", table_name="attempts")
     op.drop_index("ix_attempts_at", table_name="attempts")
     op.drop_index("ix_attempts_action_ids", table_name="attempts", postgresql_using="gin")

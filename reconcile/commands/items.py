@@ -12,6 +12,7 @@ from sqlalchemy import text
 from reconcile.commands.errors import CommandError, Problem, refuse
 from reconcile.core.types import Side
 from reconcile.deps import Deps
+from reconcile.store.items import items_by_sku
 from reconcile.store.staleness import mark_skus_stale
 
 _log = structlog.get_logger(__name__)
@@ -131,7 +132,14 @@ async def set_quantities(
         found = await conn.execute(
             text(STATE), {"rows": orjson.dumps(rows).decode(), "by": by, "now": now}
         )
-        results = {row.sku: _result(row.sku, row.id, row.is_older, row.is_changed) for row in found}
+        rows_written = found.all()
+        # Stated for the first time by somebody else just now: not in sight when this began.
+        hidden = [row.sku for row in rows_written if row.id is None]
+        raced = await items_by_sku(conn, hidden) if hidden else {}
+        results = {
+            row.sku: _result(row.sku, row.id or raced[row.sku].id, row.is_older, row.is_changed)
+            for row in rows_written
+        }
         changed = [
             result.sku for result in results.values() if result.outcome is StatementOutcome.CHANGED
         ]

@@ -16,8 +16,10 @@ async def channel_of(
 ) -> Channel:
     """The channel, unless it was removed; with `lock` nobody else changes it meanwhile."""
     if lock:
+        # Not the key: rows that refer to the channel are written meanwhile, by transactions that
+        # may hold what this one will wait for.
         await conn.execute(
-            select(channels.c.id).where(channels.c.id == channel_id).with_for_update()
+            select(channels.c.id).where(channels.c.id == channel_id).with_for_update(key_share=True)
         )
     channel = await load_channel(conn, deps, channel_id)
     if channel is None or channel.removed_at is not None:

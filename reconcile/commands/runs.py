@@ -154,7 +154,8 @@ UNION SELECT listing_id, sku FROM listing_variants
 
 
 async def _run_of(conn: AsyncConnection, run_id: int) -> RowMapping:
-    statement = select(runs).where(runs.c.id == run_id).with_for_update()
+    # Not the key: actions that refer to the run are recorded meanwhile.
+    statement = select(runs).where(runs.c.id == run_id).with_for_update(key_share=True)
     row = (await conn.execute(statement)).mappings().one_or_none()
     if row is None:
         raise refuse("NOT_FOUND", "There is no such run.", "run_id")

@@ -103,29 +103,35 @@ ORDER BY lane, id LIMIT :limit
     return rows.mappings().all()
 
 
-async def is_stopped(conn: AsyncConnection, channel_id: int, ids: Sequence[int]) -> bool:
-    """Whether a person has paused the channel, or canceled a run of these actions."""
+async def is_stopped(
+    conn: AsyncConnection, channel_id: int, revision: int, ids: Sequence[int]
+) -> bool:
+    """Whether a person paused or changed the channel, or canceled a run of these actions.
+
+    What an earlier slice has begun is finished all the same.
+    """
     result = await conn.execute(
         text("""
-SELECT c.paused OR c.removed_at IS NOT NULL OR EXISTS (
+SELECT c.paused OR c.removed_at IS NOT NULL OR c.revision <> :revision OR EXISTS (
     SELECT 1 FROM actions a JOIN runs r ON r.id = a.run_id
-    WHERE a.id = ANY(:ids) AND r.cancel_requested)
+    WHERE a.id = ANY(:ids) AND r.cancel_requested AND a.steps = '[]')
 FROM channels c WHERE c.id = :channel_id
 """),
-        {"channel_id": channel_id, "ids": list(ids)},
+        {"channel_id": channel_id, "revision": revision, "ids": list(ids)},
     )
     return bool(result.scalar_one())
 
 
-async def mark_sending(conn: AsyncConnection, ids: Sequence[int], epoch: int) -> None:
-    """A request that carries these actions is about to leave."""
-    await conn.execute(
+async def mark_sending(conn: AsyncConnection, ids: Sequence[int], epoch: int) -> bool:
+    """A request that carries these actions is about to leave; False where one ended meanwhile."""
+    result = await conn.execute(
         text("""
 UPDATE actions SET state = 'SENDING', sent_at = clock_timestamp(), tries = tries + 1, epoch = :epoch
-WHERE id = ANY(:ids)
+WHERE id = ANY(:ids) AND state IN ('DUE', 'RETRYING', 'SENDING')
 """),
         {"ids": list(ids), "epoch": epoch},
     )
+    return result.rowcount == len(ids)
 
 
 async def add_step(conn: AsyncConnection, action_id: int, step: Step) -> None:
@@ -162,14 +168,16 @@ async def postpone(
 ) -> None:
     """Try again, or look again, at `due_at`; `max_batch` bounds the batch it travels in.
 
-    A try that ended before a request left is counted here; the others when they leave.
+    A try that ended before a request left is counted here, the others when they leave; a request
+    that was held back or is split up was none. What a person ended meanwhile stays ended.
     """
     await conn.execute(
         text("""
 UPDATE actions SET state = :state, due_at = :due_at, outcome_code = :code,
     outcome_message = :message, max_batch = coalesce(CAST(:max_batch AS integer), max_batch),
-    tries = CASE WHEN state = 'SENDING' OR :state <> 'RETRYING' THEN tries ELSE tries + 1 END
-WHERE id = ANY(:ids)
+    tries = CASE WHEN :state = 'DUE' AND state = 'SENDING' THEN greatest(0, tries - 1)
+                 WHEN state = 'SENDING' OR :state <> 'RETRYING' THEN tries ELSE tries + 1 END
+WHERE id = ANY(:ids) AND finished_at IS NULL
 """),
         {
             "ids": list(ids),

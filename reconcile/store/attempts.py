@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import ARRAY, BigInteger, RowMapping, any_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.store.page import Page, holds, one_of, read_page, read_pages, read_rows
@@ -56,7 +56,10 @@ async def list_attempts(
     if where.run_id is not None:
         statement = statement.where(attempts.c.run_id == where.run_id)
     if where.action_id is not None:
-        statement = statement.where(holds(attempts.c.action_ids, where.action_id))
+        # Found first, as an array: else all attempts are looked through in the order of the page.
+        of_action = select(attempts.c.id).where(holds(attempts.c.action_ids, where.action_id))
+        found = func.array(of_action.scalar_subquery(), type_=ARRAY(BigInteger))
+        statement = statement.where(attempts.c.id == any_(found))
     return await read_page(
         conn, statement, attempts.c.id, after, limit, _attempt, newest_first=True
     )
@@ -88,11 +91,12 @@ async def attempts_by_action(
     conn: AsyncConnection, action_ids: Sequence[int], per_action: int = 5
 ) -> dict[int, tuple[AttemptRow, ...]]:
     """The newest attempts of many actions, the newest first."""
+    # OFFSET 0: the index finds the few of an action; without it the order of ids is followed.
     result = await conn.execute(
         text("""
 SELECT a.action_id, t.* FROM unnest(CAST(:ids AS bigint[])) AS a(action_id)
 CROSS JOIN LATERAL (
-    SELECT * FROM attempts WHERE action_ids @> ARRAY[a.action_id]
+    SELECT * FROM (SELECT * FROM attempts WHERE action_ids @> ARRAY[a.action_id] OFFSET 0) found
     ORDER BY id DESC LIMIT :per_action) t
 ORDER BY a.action_id, t.id DESC
 """),

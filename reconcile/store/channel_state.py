@@ -6,6 +6,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
+async def is_current(conn: AsyncConnection, channel_id: int, revision: int) -> bool:
+    """Whether settings, templates, policy and account are still these; they stay until the end.
+
+    Who changes them locks the channel first and then marks what follows from them as stale.
+    """
+    found = await conn.execute(
+        text("SELECT revision FROM channels WHERE id = :id FOR SHARE"), {"id": channel_id}
+    )
+    return bool(found.scalar_one() == revision)
+
+
 async def _say(
     conn: AsyncConnection, channel_id: int, about: str, reason: str, message: str
 ) -> None:

@@ -1,6 +1,6 @@
 """Reads of our listings: lists with filters, loaders for many ids, counts. Writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    or_,
+    literal_column,
     select,
     text,
     true,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -132,28 +133,51 @@ def _has_variant(*tests: ColumnElement[bool]) -> ColumnElement[bool]:
     )
 
 
-def _has_condition(*tests: ColumnElement[bool]) -> ColumnElement[bool]:
-    # Named outright: by itself SQLAlchemy correlates with the next enclosing query only.
-    variant_ids = (
-        select(listing_variants.c.id)
-        .where(listing_variants.c.listing_id == listings.c.id)
-        .correlate(listings)
+def _with_condition(where: ListingFilter, test: ColumnElement[bool]) -> Select[Any]:
+    """Ids of listings with such a condition, their own or a variant's.
+
+    From the conditions to the listings: they are few, and asking each listing costs seconds.
+    """
+    tests = [test]
+    if where.channel_id is not None:
+        tests.append(conditions.c.channel_id == where.channel_id)
+    own = select(conditions.c.object_id).where(conditions.c.object_kind == "listing", *tests)
+    of_variants = (
+        select(listing_variants.c.listing_id)
+        .join(conditions, conditions.c.object_id == listing_variants.c.id)
+        .where(conditions.c.object_kind == "variant", *tests)
     )
-    return exists(
-        select(conditions.c.id).where(
-            or_(
-                and_(
-                    conditions.c.object_kind == "listing",
-                    conditions.c.object_id == listings.c.id,
-                ),
-                and_(
-                    conditions.c.object_kind == "variant",
-                    conditions.c.object_id.in_(variant_ids),
-                ),
-            ),
-            *tests,
+    return select(union_all(own, of_variants).subquery("conditioned"))
+
+
+def _without_condition(test: ColumnElement[bool]) -> ColumnElement[bool]:
+    """No condition like that, of the listing or of a variant; two tests that PostgreSQL joins."""
+    own = select(conditions.c.id).where(
+        conditions.c.object_kind == "listing", conditions.c.object_id == listings.c.id, test
+    )
+    of_variants = (
+        select(listing_variants.c.id)
+        .join(conditions, conditions.c.object_id == listing_variants.c.id)
+        .where(
+            conditions.c.object_kind == "variant",
+            listing_variants.c.listing_id == listings.c.id,
+            test,
         )
     )
+    return and_(~exists(own), ~exists(of_variants))
+
+
+Test = Callable[[ColumnElement[str]], ColumnElement[bool]]
+
+
+def _with_sku(channel_id: int | None, test: Test) -> Select[Any]:
+    """Ids of listings whose SKU, or a variant's, passes; a union, so that both indexes serve."""
+    own = select(listings.c.id).where(test(listings.c.sku))
+    of_variants = select(listing_variants.c.listing_id).where(test(listing_variants.c.sku))
+    if channel_id is not None:
+        own = own.where(listings.c.channel_id == channel_id)
+        of_variants = of_variants.where(listing_variants.c.channel_id == channel_id)
+    return select(union_all(own, of_variants).subquery("named"))
 
 
 def listing_conditions(where: ListingFilter) -> list[ColumnElement[bool]]:
@@ -164,25 +188,26 @@ def listing_conditions(where: ListingFilter) -> list[ColumnElement[bool]]:
     else:
         found.append(listings.c.channel_id.not_in(_removed_channels()))
     if where.sku is not None:
-        # By ids, so that both unique indexes are used.
-        by_variant = select(listing_variants.c.listing_id).where(
-            listing_variants.c.sku == where.sku
-        )
-        found.append(or_(listings.c.sku == where.sku, listings.c.id.in_(by_variant)))
+        sku = where.sku
+        found.append(listings.c.id.in_(_with_sku(where.channel_id, lambda column: column == sku)))
     if where.sku_prefix is not None:
         pattern = escape_like(where.sku_prefix) + "%"
-        found.append(
-            or_(listings.c.sku.like(pattern), _has_variant(listing_variants.c.sku.like(pattern)))
-        )
+        chosen = _with_sku(where.channel_id, lambda column: column.like(pattern))
+        found.append(listings.c.id.in_(chosen))
     if where.title_contains is not None:
         found.append(listings.c.title.ilike(f"%{escape_like(where.title_contains)}%"))
     if where.is_about_variants:
         found.append(_has_variant(*variant_conditions(where)))
     if where.reason is not None:
-        found.append(_has_condition(conditions.c.reason == where.reason))
+        chosen = _with_condition(where, conditions.c.reason == where.reason)
+        found.append(listings.c.id.in_(chosen))
     if where.needs_attention is not None:
-        attention = _has_condition(conditions.c.status == "ATTENTION")
-        found.append(attention if where.needs_attention else ~attention)
+        attention = conditions.c.status == literal_column("'ATTENTION'")
+        found.append(
+            listings.c.id.in_(_with_condition(where, attention))
+            if where.needs_attention
+            else _without_condition(attention)
+        )
     return found
 
 
@@ -260,15 +285,10 @@ async def variants_by_sku(
 
 async def find_listing(conn: AsyncConnection, channel_id: int, sku: str) -> ListingRow | None:
     """The listing with this SKU, else the one that has a variant with it."""
-    by_variant = select(listing_variants.c.listing_id).where(
-        listing_variants.c.channel_id == channel_id, listing_variants.c.sku == sku
-    )
+    named = _with_sku(channel_id, lambda column: column == sku)
     statement = (
         select(*LISTING_COLUMNS)
-        .where(
-            listings.c.channel_id == channel_id,
-            or_(listings.c.sku == sku, listings.c.id.in_(by_variant)),
-        )
+        .where(listings.c.id.in_(named))
         .order_by((listings.c.sku == sku).desc())
         .limit(1)
     )

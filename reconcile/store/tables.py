@@ -203,6 +203,7 @@ remote_variants = Table(
     UniqueConstraint("channel_id", "parent", "variant"),
     Index("ix_remote_variants_remote_listing_id", "remote_listing_id"),
     Index("ix_remote_variants_link_key", "channel_id", "link_key"),
+    Index("ix_remote_variants_sku", "channel_id", "sku"),
 )
 
 listing_variants = Table(
@@ -277,6 +278,12 @@ conditions = Table(
     Column("observed_revision", BigInteger),
     UniqueConstraint("object_kind", "object_id", "type"),
     Index("ix_conditions_channel_id_reason", "channel_id", "reason"),
+)
+Index(
+    "ix_conditions_attention",
+    conditions.c.channel_id,
+    conditions.c.id,
+    postgresql_where=conditions.c.status == "ATTENTION",
 )
 
 failures = Table(
@@ -378,6 +385,7 @@ actions = Table(
     Column("finished_at", Time),
     Index("ix_actions_run_id", "run_id", "id"),
     Index("ix_actions_object_id", "object_id", "id"),
+    Index("ix_actions_listing_id", "listing_id", "id"),
 )
 Index(
     "uq_actions_unfinished",
@@ -417,6 +425,7 @@ attempts = Table(
     Column("milliseconds", Integer, nullable=False),
     Column("error", Text, nullable=False, server_default=""),
     Index("ix_attempts_channel_id", "channel_id", "id"),
+    Index("ix_attempts_run_id", "run_id", "id"),
     Index("ix_attempts_action_ids", "action_ids", postgresql_using="gin"),
     Index("ix_attempts_at", "at"),
 )

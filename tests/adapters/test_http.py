@@ -166,6 +166,38 @@ async def test_redirects_are_not_followed() -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("target", ["https://[bad", "https://host:port/", "https://x/\x7f"])
+async def test_redirect_to_nonsense_is_an_error_like_others(target: str) -> None:
+    """A Location that is no address still ends in an error of the contract."""
+    caller, _ = caller_of(lambda _: httpx.Response(302, headers={"Location": target}))
+    error = await failed(caller, call(is_write=True))
+    assert (type(error), error.code) == (UnexpectedResponseError, "Redirected")
+
+
+async def test_redirect_hides_a_login_in_its_address() -> None:
+    """User name and password of a Location are not shown."""
+    target = "https://me:planted@shop.example/x"
+    caller, _ = caller_of(lambda _: httpx.Response(302, headers={"Location": target}))
+    assert "planted" not in (await failed(caller, call())).message
+
+
+async def test_address_that_cannot_be_sent_is_rejected() -> None:
+    """An address longer than any server takes is refused, not a crash."""
+    caller, _ = caller_of(lambda _: httpx.Response(200, json={}))
+    error = await failed(caller, call(params={"sku": "x" * 70_000}))
+    assert type(error) is RejectedError
+
+
+@pytest.mark.parametrize("before", [110, 190, 195, 985, 995])
+async def test_cut_texts_hold_no_part_of_a_secret(before: int) -> None:
+    """A page that repeats a secret where it is cut off shows no half of it."""
+    page = "<p>" + "x" * before + SECRET + "</p>"
+    for status in (200, 500, 418):
+        caller, transport = caller_of(lambda _, s=status: httpx.Response(s, text=page))  # type: ignore[misc]
+        error = await failed(caller, call(is_write=True))
+        assert "cs_p" not in f"{error.message} {transport.records}"
+
+
 async def test_byte_order_mark_is_forgiven() -> None:
     """JSON behind a byte order mark and blanks is read."""
     caller, _ = caller_of(lambda _: httpx.Response(200, content=b'\xef\xbb\xbf \n{"a": [1]}\n'))

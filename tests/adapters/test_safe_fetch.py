@@ -73,6 +73,8 @@ async def test_connects_to_the_resolved_address() -> None:
         "::",
         "fe80::1%eth0",
         "fc00::1",
+        "fec0::1",
+        "::127.0.0.1",
         "::ffff:127.0.0.1",
         "64:ff9b::7f00:1",
         "2002:7f00:1::",

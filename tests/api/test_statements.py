@@ -114,3 +114,25 @@ async def test_a_page_of_listings_and_variants_is_cheap(
     assert len(data["listings"]["nodes"]) == 50
     assert all(len(node["variants"]["nodes"]) == 2 for node in data["listings"]["nodes"])
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize("mutation", ["listingPause", "listingHide"])
+async def test_a_bulk_command_costs_a_constant_number_of_statements(
+    api: Client, engine: AsyncEngine, shop: str, mutation: str
+) -> None:
+    """Forty ids, bad ones among them, cost as many statements as four."""
+    data = await api.ask("{ listings(first: 50) { nodes { id variants { nodes { id } } } } }")
+    ids = [node["variants"]["nodes"][0]["id"] for node in data["listings"]["nodes"]]
+    ids += [node["id"] for node in data["listings"]["nodes"]]
+
+    seen = []
+    for given in (ids[45:55], ids[30:70]):
+        with statements(engine) as cost:
+            payload = await api.mutate(
+                mutation, {"ids": [*given, "nonsense"]}, "results { node { id } userErrors { code } }"
+            )
+        assert [each["userErrors"] == [] for each in payload["results"][:-1]].count(False) == 0
+        assert payload["results"][-1]["userErrors"][0]["code"] == "BAD_ID"
+        seen.append(len(cost))
+
+    assert seen[0] == seen[1] <= 16

@@ -119,9 +119,31 @@ def status(**environment: Any) -> dict[str, Any]:
 async def test_account_identity(environment: dict[str, Any], account_id: str) -> None:
     """The store id identifies the account, on older versions its address does."""
     shop = WooShop.open()
+    shop.known = None
     shop.transport._http = httpx.AsyncClient(transport=site(status(**environment)))
     info = await shop.adapter().check()
     assert (info.account_id, info.currency) == (account_id, "USD")
+
+
+async def test_identity_outlives_an_update() -> None:
+    """A store that begins to state an id stays the account that its address stood for."""
+    shop = WooShop.open()
+    answer = status(store_id="uuid-1", home_url="https://shop.example/")
+    shop.transport._http = httpx.AsyncClient(transport=site(answer))
+    assert (await shop.adapter().check()).account_id == "shop.example"
+    elsewhere = status(store_id="uuid-1", home_url="https://other.example/")
+    shop.transport._http = httpx.AsyncClient(transport=site(elsewhere))
+    assert (await shop.adapter().check()).account_id == "uuid-1"
+
+
+async def test_missing_right_is_not_the_keys_permission() -> None:
+    """Where the key's user may not edit products, that is said, not that the key may only read."""
+    shop = WooShop.open()
+    body = '{"code": "woocommerce_rest_cannot_batch", "message": "No.", "data": {"status": 403}}'
+    shop.fault("status", method="POST", status=403, body=body)
+    with pytest.raises(UnauthorizedError, match="user of the key") as caught:
+        await shop.adapter().connect_check()
+    assert caught.value.code == "RightMissing"
 
 
 async def test_status_without_identity_is_not_believed() -> None:

@@ -1,5 +1,6 @@
 """Sync, hide, unhide and delist against the simulated store, its refusals and silences included."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -335,3 +336,38 @@ async def test_a_ref_without_a_number_is_not_theirs() -> None:
     with pytest.raises(Exception, match="not an id"):
         await shop.adapter().read([RemoteRef("gid://other/1")])
     assert shop.requests == {}
+
+
+@pytest.mark.parametrize("values", [{"stock_quantity": 8}, {"regular_price": "4"}])
+async def test_simple_product_that_became_variable_is_stale(values: dict[str, Any]) -> None:
+    """Its own quantity would be a pool of its new variations: what was linked is gone."""
+    shop = WooShop.open([MUG])
+    write = write_of(ActionKind.SYNC, (await variants(shop.adapter()))["MUG"], sync=values)
+    shop.sandbox.shop({"do": "update", "sku": "MUG", "fields": {"type": "variable"}})
+    told = await tell([write], shop.adapter().sync([write]))
+    assert told.result.outcome is Outcome.STALE
+    assert told.result.gone is not None
+
+
+async def test_stock_status_that_does_not_come_back_is_a_failure() -> None:
+    """A store that leaves an unmanaged product out of stock after unhiding is not believed."""
+    shop = WooShop.open([{"name": "Mug", "sku": "MUG", "regular_price": "5"}])
+    (write,), told = await hide(shop, "MUG")
+    variant = replace(write.variants[0], kept=told.result.kept)
+    write = replace(write, kind=ActionKind.UNHIDE, variants=(variant,))
+    row = {"id": shop.held("MUG")["id"], "status": "publish", "stock_status": "outofstock"}
+    body = json.dumps({"update": [{**row, "manage_stock": False}]})
+    shop.fault("status", path_contains="batch", status=200, body=body)
+    told = await tell([write], shop.adapter().unhide([write]))
+    assert (told.result.outcome, told.result.code) == (Outcome.FAILED, "NotAccepted")
+    assert "stock_status" in told.result.message
+
+
+async def test_unhiding_leaves_the_place_in_the_shop() -> None:
+    """A draft that shows in searches only is published and goes on to show in searches only."""
+    shop = WooShop.open([{**MUG, "status": "draft", "catalog_visibility": "search"}])
+    write = write_of(ActionKind.UNHIDE, (await variants(shop.adapter()))["MUG"])
+    told = await tell([write], shop.adapter().unhide([write]))
+    assert told.result.outcome is Outcome.APPLIED, told.result.message
+    held = shop.held("MUG")
+    assert (held["status"], held["catalog_visibility"]) == ("publish", "search")
