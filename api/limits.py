@@ -21,7 +21,6 @@ from graphql import (
     SelectionSetNode,
     ValidationContext,
     ValidationRule,
-    VariableNode,
     get_named_type,
 )
 from strawberry.extensions import SchemaExtension
@@ -47,8 +46,13 @@ class Limits:
 
 PAGE_DEFAULT = 25
 PAGE_MAXIMUM = 100
+RESULTS_MAXIMUM = 1000
+"""Objects that one mutation takes, and with that the most results it answers."""
 EXPLAIN_OBJECTS = 2000
 """What an explanation counts for: it runs the planner, where other objects are a row of a list."""
+
+
+_COMPOSITE = GraphQLObjectType | GraphQLInterfaceType
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +117,35 @@ class _Scale:
         if node.selection_set is None:
             return _Weight(1, alias, 0)
         kind = None
-        if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+        if isinstance(parent, _COMPOSITE):
             field = parent.fields.get(node.name.value)
             kind = get_named_type(field.type) if field else None
         inner = self._selections(node.selection_set, kind)
         is_introspection = kind is None or kind.name.startswith("__")
-        own = EXPLAIN_OBJECTS if node.name.value == "explain" else 1
-        objects = 0 if is_introspection else own + inner.objects * _rows(node, kind)
-        return _Weight(1 + inner.depth, alias + inner.aliases, objects)
+        own = EXPLAIN_OBJECTS if kind is not None and kind.name == "Explanation" else 1
+        rows = 1 if parent is None else _rows(node, parent)
+        # A page is one object however long it is; explanations are made one by one.
+        total = (own + inner.objects) * rows if own > 1 else own + inner.objects * rows
+        return _Weight(1 + inner.depth, alias + inner.aliases, 0 if is_introspection else total)
 
 
-def _rows(node: FieldNode, kind: GraphQLNamedType | None) -> int:
-    """How often what is below a field can occur: the page size of a connection."""
-    if kind is None or not kind.name.endswith("Connection"):
+def _rows(node: FieldNode, parent: GraphQLNamedType) -> int:
+    """How often what is below a field can occur: the size of a page, or of a bulk command."""
+    field = parent.fields.get(node.name.value) if isinstance(parent, _COMPOSITE) else None
+    if field is None:
         return 1
-    for argument in node.arguments or ():
-        if argument.name.value == "first":
-            if isinstance(argument.value, IntValueNode):
-                return min(int(argument.value.value[:6]), PAGE_MAXIMUM)
-            if isinstance(argument.value, VariableNode):
-                return PAGE_MAXIMUM
-    return PAGE_DEFAULT
+    size = field.args.get("first")
+    if size is not None:
+        given = next((each for each in node.arguments or () if each.name.value == "first"), None)
+        if given is None:
+            return int(size.default_value)
+        value = given.value
+        # Of a variable the value is not known here.
+        is_number = isinstance(value, IntValueNode)
+        return min(int(value.value[:6]), PAGE_MAXIMUM) if is_number else PAGE_MAXIMUM
+    if parent.name.endswith("Payload") and node.name.value == "results":
+        return RESULTS_MAXIMUM
+    return 1
 
 
 def limits_rule(limits: Limits) -> type[ValidationRule]:

@@ -18,11 +18,12 @@ from api.faults import UserError, user_errors
 from api.ids import BadIdError, Kind, decode, number_of
 from api.listings import Listing, ListingFilterInput, listing_by_id
 from api.nodes import Node
-from api.variants import ListingVariant, variant_by_id
+from api.variants import ListingVariant
 from reconcile.commands import listings as commands
 from reconcile.commands.errors import Problem, refuse
 from reconcile.core.types import Presence, Value
 from reconcile.deps import Deps
+from reconcile.store.listings import listings_by_ids, variants_by_ids
 
 
 @strawberry.input
@@ -163,6 +164,7 @@ def _bulk(name: str, command: Command, description: str) -> StrawberryField:
         found = await command(context.deps, targets, by=context.principal.by)
         context.forget()
         known = {(result.kind, result.id): result for result in found}
+        nodes = await _nodes(context, targets)
         results: list[ListingTargetResult] = []
         for index, text in enumerate(given.ids):
             if index in bad:
@@ -170,7 +172,7 @@ def _bulk(name: str, command: Command, description: str) -> StrawberryField:
                 continue
             kind, number = decode(text, Kind.LISTING, Kind.VARIANT)
             result = known["listing" if kind is Kind.LISTING else "variant", number]
-            results.append(await _result(context, text, index, result))
+            results.append(_result(text, index, result, nodes[kind].get(number)))
         return ListingTargetsPayload(
             results=results,
             user_errors=[error for result in results for error in result.user_errors],
@@ -204,14 +206,19 @@ def _refused(text: str, problem: Problem, index: int) -> ListingTargetResult:
     )
 
 
-async def _result(
-    context: Context, text: str, index: int, result: TargetResult
-) -> ListingTargetResult:
-    node: Listing | ListingVariant | None
-    if result.kind == "listing":
-        node = await listing_by_id(context, result.id)
-    else:
-        node = await variant_by_id(context, result.id)
+async def _nodes(
+    context: Context, targets: Targets
+) -> Mapping[Kind, Mapping[int, Listing | ListingVariant]]:
+    """The objects of the command as they are now, in one statement per kind."""
+    listings = await context.reads(listings_by_ids, targets.listing_ids)
+    variants = await context.reads(variants_by_ids, targets.variant_ids)
+    return {
+        Kind.LISTING: {number: Listing.from_row(row) for number, row in listings.items()},
+        Kind.VARIANT: {number: ListingVariant.from_row(row) for number, row in variants.items()},
+    }
+
+
+def _result(text: str, index: int, result: TargetResult, node: Node | None) -> ListingTargetResult:
     return ListingTargetResult(
         id=strawberry.ID(text),
         node=node,

@@ -96,11 +96,13 @@ async def run_approve(info: Info, given: RunApproveInput) -> RunApprovePayload:
     """Approve a run."""
     context = info.context
     number = number_of(given.id, Kind.RUN)
+    is_part = given.kinds is not None or given.guards is not None
     kinds: list[GuardKind | ActionKind] = [*(given.kinds or ()), *(given.guards or ())]
     made = await commands.approve(
         context.deps,
         number,
-        kinds=kinds or None,
+        # An empty part is nothing; only where none is given all is meant.
+        kinds=kinds if is_part else None,
         action_ids=None if given.actions is None else numbers_of(given.actions, Kind.ACTION),
         by=context.principal.by,
     )

@@ -39,7 +39,7 @@ def imports_route(deps: Deps, limits: Limits) -> Endpoint:
             deps,
             channel_id,
             _parameter(request, "name", "catalog.csv"),
-            layout=request.query_params.get("layout"),
+            layout=_parameter(request, "layout", "") or None,
             replace_with=_replacement(request),
             pause_new=_is_yes(request, "pause_new"),
             by=principal.by,

@@ -230,8 +230,9 @@ async def read_candidates(part: Slice, phase: dict[str, Any]) -> bool:
     execution = part.execution
     while not part.is_over:
         async with execution.fenced() as conn:
+            listing_id, mirror_id = phase.get("read_after", (0, 0))
             refs = await mirror.linked_refs(
-                conn, part.run_id, phase.get("read_after", 0), READ_AT_ONCE
+                conn, part.run_id, (listing_id, mirror_id), READ_AT_ONCE
             )
         if not refs:
             return True

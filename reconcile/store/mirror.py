@@ -272,17 +272,24 @@ ORDER BY r.id LIMIT :limit
 
 
 async def linked_refs(
-    conn: AsyncConnection, run_id: int, after: int, limit: int
-) -> Sequence[tuple[int, RemoteRef]]:
-    """What a run's candidates are linked to: (mirror id, reference) in order."""
+    conn: AsyncConnection, run_id: int, after: tuple[int, int], limit: int
+) -> Sequence[tuple[tuple[int, int], RemoteRef]]:
+    """What a run's candidates are linked to: ((listing id, mirror id), reference) in order.
+
+    In the order of the candidates, so that going on costs no more than beginning.
+    """
     result = await conn.execute(
         text("""
-SELECT DISTINCT r.id, r.parent, r.variant FROM run_candidates c
+SELECT c.listing_id, r.id, r.parent, r.variant FROM run_candidates c
 JOIN listing_variants v ON v.listing_id = c.listing_id
 JOIN remote_variants r ON r.id = v.remote_variant_id
-WHERE c.run_id = :run_id AND v.link_state = 'LINKED' AND r.gone IS NULL AND r.id > :after
-ORDER BY r.id LIMIT :limit
+WHERE c.run_id = :run_id AND c.listing_id >= :listing_id
+  AND (c.listing_id, r.id) > (:listing_id, :mirror_id)
+  AND v.link_state = 'LINKED' AND r.gone IS NULL
+ORDER BY c.listing_id, r.id LIMIT :limit
 """),
-        {"run_id": run_id, "after": after, "limit": limit},
+        {"run_id": run_id, "listing_id": after[0], "mirror_id": after[1], "limit": limit},
     )
-    return [(row.id, RemoteRef(row.parent, row.variant or None)) for row in result]
+    return [
+        ((row.listing_id, row.id), RemoteRef(row.parent, row.variant or None)) for row in result
+    ]

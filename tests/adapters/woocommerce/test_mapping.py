@@ -265,7 +265,7 @@ def test_unhide_rows() -> None:
             "manage_stock": False,
             "stock_status": "onbackorder",
         }
-    assert unhide(None, status="draft") == {"status": "publish", "catalog_visibility": "visible"}
+    assert unhide(None, status="draft") == {"status": "publish"}
     assert unhide(None, ref=RemoteRef("7", "8"), status="draft") == {}
 
 

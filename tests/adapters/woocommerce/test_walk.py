@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from reconcile.contract import Gone, UnexpectedResponseError
-from reconcile.core.types import RemoteRef
+from reconcile.core.types import RemoteListing, RemoteRef, SeenPresence
 from tests.adapters.shops import WooShop, everything
 
 pytestmark = pytest.mark.anyio
@@ -115,6 +115,17 @@ async def test_products_deleted_during_the_walk_leave_no_error() -> None:
     rest = [page async for page in shop.adapter().listings(cursor)]
     assert [row.title for page in rest for row in page.rows] == ["B"]
     assert rest[-1].is_last
+
+
+async def test_variation_that_is_a_draft_is_read() -> None:
+    """A product does not name a variation that is a draft, which is there all the same."""
+    shop = WooShop.open([tee(1)])
+    (row,) = (await everything(shop.adapter())).values()
+    ref = row.variants[0].ref
+    shop.sandbox.shop({"do": "update", "sku": "T-0", "fields": {"status": "draft"}})
+    found = (await shop.adapter().read([ref]))[ref]
+    assert isinstance(found, RemoteListing)
+    assert found.variants[0].presence is SeenPresence.HIDDEN
 
 
 async def test_unreadable_rows_are_counted() -> None:
