@@ -41,6 +41,9 @@ REQUEST_SECONDS = 30.0
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """An answer beyond this is not an API's answer; reading on would fill the memory."""
 
+_NULL = re.compile(rb"(?<!\\)((?:\\\\)*)(?:\\u0000)+")
+"""A null character in JSON, as opposed to a backslash followed by such letters."""
+
 _MAX_WAIT = timedelta(hours=24)
 
 
@@ -120,7 +123,12 @@ def retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
 
 
 def parse_json(content: bytes) -> tuple[bool, Json]:
-    """Whether the content is JSON, and its value; a byte order mark in front is forgiven."""
+    """Whether the content is JSON, and its value; a byte order mark in front is forgiven.
+
+    Null characters are left out: no database column takes them, and nobody means them.
+    """
+    if b"\\u0000" in content:
+        content = _NULL.sub(rb"\1", content)
     try:
         return True, orjson.loads(content.removeprefix(b"\xef\xbb\xbf").strip())
     except orjson.JSONDecodeError:

@@ -88,7 +88,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise AddressRefusedError(message, request=request)
         try:
             addresses = await self._resolve(host, port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a label too long for DNS is the latter
             raise httpx.ConnectError(f"the name {host} is unknown", request=request) from error
         if not addresses:
             raise httpx.ConnectError(f"the name {host} is unknown", request=request)

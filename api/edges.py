@@ -75,9 +75,8 @@ def run_from(row: RunRow) -> "Run":
 
 async def explanation(context: Context, variant_id: int) -> "Explanation | None":
     """Why a variant is as it is; runs the planner."""
-    from reconcile.explain import explain
-
     from api.explain import Explanation
+    from reconcile.explain import explain
 
     found = await explain(context.deps, variant_id)
     return None if found is None else Explanation.from_value(found)

@@ -3,8 +3,6 @@
 from datetime import datetime
 
 import strawberry
-from reconcile.explain import Explanation as ExplanationValue
-from reconcile.explain import OperationExplanation as OperationValue
 from strawberry.scalars import JSON
 
 from api.actions import Change, changes_of
@@ -13,6 +11,8 @@ from api.ids import Kind, encode
 from api.scalars import as_json
 from reconcile.core.actions import ActionKind, Standing
 from reconcile.core.types import LinkState, Operation
+from reconcile.explain import Explanation as ExplanationValue
+from reconcile.explain import OperationExplanation as OperationValue
 
 
 @strawberry.type(description="One decision of the planner, with what it was made from.")

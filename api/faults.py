@@ -21,7 +21,9 @@ class UserFaultError(GraphQLError):
         super().__init__(message, extensions={"code": code})
 
 
-@strawberry.type(description="Why a mutation did not do what was asked; nothing was changed.")
+@strawberry.type(
+    description="Why a mutation did not do what was asked; what this is about was not changed."
+)
 class UserError:
     """One reason a command was refused."""
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.context import Principal
-from api.masking import log_fault
+from api.masking import UNAVAILABLE, is_passing, log_fault, passing
 from reconcile.commands.errors import CommandError
 from reconcile.commands.tokens import authenticate
 from reconcile.deps import Deps
@@ -72,6 +72,9 @@ def guarded(endpoint: Endpoint) -> Endpoint:
         except Exception as error:  # noqa: BLE001 - the outermost place: nothing may show a traceback
             number = token_hex(6)
             log_fault(number, error, (), path=request.url.path)
+            if is_passing(error):
+                told = {"code": UNAVAILABLE, "message": passing(number), "id": number}
+                return answer({"error": told}, 503, {"Retry-After": "5"})
             message = f"Something went wrong here. The log has it under the id {number}."
             content = {"error": {"code": "INTERNAL", "message": message, "id": number}}
             return answer(content, 500)

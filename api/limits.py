@@ -139,10 +139,10 @@ def _rows(node: FieldNode, parent: GraphQLNamedType) -> int:
         given = next((each for each in node.arguments or () if each.name.value == "first"), None)
         if given is None:
             return int(size.default_value)
-        value = given.value
-        # Of a variable the value is not known here.
-        is_number = isinstance(value, IntValueNode)
-        return min(int(value.value[:6]), PAGE_MAXIMUM) if is_number else PAGE_MAXIMUM
+        # Of a variable the value is not known here; a page below zero must not pay for others.
+        if isinstance(given.value, IntValueNode):
+            return max(0, min(int(given.value.value[:6]), PAGE_MAXIMUM))
+        return PAGE_MAXIMUM
     if parent.name.endswith("Payload") and node.name.value == "results":
         return RESULTS_MAXIMUM
     return 1

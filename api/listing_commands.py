@@ -3,12 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import strawberry
-from reconcile.commands.listings import (
-    ListingDraft,
-    TargetResult,
-    Targets,
-    VariantDraft,
-)
 from strawberry.scalars import JSON
 from strawberry.types.field import StrawberryField
 
@@ -21,6 +15,12 @@ from api.nodes import Node
 from api.variants import ListingVariant
 from reconcile.commands import listings as commands
 from reconcile.commands.errors import Problem, refuse
+from reconcile.commands.listings import (
+    ListingDraft,
+    TargetResult,
+    Targets,
+    VariantDraft,
+)
 from reconcile.core.types import Presence, Value
 from reconcile.deps import Deps
 from reconcile.store.listings import listings_by_ids, variants_by_ids

@@ -40,8 +40,8 @@ _QUOTED = re.compile(
 )
 _SHORTEST = 4
 _OURS = "INTERNAL"
-_UNAVAILABLE = "UNAVAILABLE"
-_MASKED = frozenset({_OURS, _UNAVAILABLE})
+UNAVAILABLE = "UNAVAILABLE"
+_MASKED = frozenset({_OURS, UNAVAILABLE})
 _FRAMES = 8
 
 
@@ -129,12 +129,9 @@ def _mask(error: GraphQLError, values: Iterable[str]) -> None:
     cause = error.original_error or error
     log_fault(number, cause, values, path=".".join(str(part) for part in error.path or ()))
     error.original_error = None
-    if _is_passing(cause):
-        error.message = (
-            "The database does not answer right now; it may be starting. Ask again in a few "
-            f"seconds. The log has it under the id {number}."
-        )
-        error.extensions = {"code": _UNAVAILABLE, "id": number}
+    if is_passing(cause):
+        error.message = passing(number)
+        error.extensions = {"code": UNAVAILABLE, "id": number}
         return
     error.message = (
         f"Something went wrong here, not in your request. The log has it under the id {number}."
@@ -142,11 +139,24 @@ def _mask(error: GraphQLError, values: Iterable[str]) -> None:
     error.extensions = {"code": _OURS, "id": number}
 
 
-def _is_passing(cause: BaseException) -> bool:
-    """Whether the database is away or starting: nothing is wrong that time does not mend."""
+_BUSY = frozenset({"40001", "40P01", "57P03"})
+"""SQLSTATEs that pass: two that got in each other's way, a deadlock, a database that starts."""
+
+
+def is_passing(cause: BaseException) -> bool:
+    """Whether the database is away, starting or busy: nothing is wrong that time does not mend."""
     if isinstance(cause, DBAPIError):
-        return cause.connection_invalidated or "starting up" in str(cause.orig)
+        state = getattr(cause.orig, "sqlstate", None)
+        return cause.connection_invalidated or state in _BUSY or "starting up" in str(cause.orig)
     return isinstance(cause, OSError)
+
+
+def passing(number: str) -> str:
+    """What is said about a fault that passes."""
+    return (
+        "The database cannot do this right now; it may be starting or busy. Ask again in a few "
+        f"seconds. The log has it under the id {number}."
+    )
 
 
 def log_fault(number: str, cause: BaseException, values: Iterable[str], **where: str) -> None:

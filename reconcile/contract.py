@@ -16,7 +16,7 @@ The errors, sorted by what the caller does next::
     └── UnexpectedResponseError  the answer makes no sense (HTML, cut JSON); again later
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -577,5 +577,3 @@ WRITES: Mapping[ActionKind, AdapterCall] = {
     ActionKind.DELIST: lambda adapter, writes: adapter.delist(writes),
 }
 """How an action becomes a call."""
-
-Sleep: TypeAlias = Callable[[float], Awaitable[None]]

@@ -37,6 +37,7 @@ from reconcile.contract import (
 from reconcile.core.actions import ActionKind, Outcome
 from reconcile.core.types import RemoteRef
 from reconcile.deps import Deps
+from reconcile.portion import MovedError, Portion, StoppedError
 from reconcile.results import FINAL, Ended, apply_results
 from reconcile.store import actions as action_rows
 from reconcile.store import mirror
@@ -52,50 +53,9 @@ PORTION_BATCHES = 10
 LOOK_AFTER = timedelta(seconds=5)
 """A first look at an unknown outcome comes this soon; NOT_DONE counts after the settle time."""
 MOST_TRIES = 12
-"""Transient failures after which an action is FAILED until its input changes."""
+"""Transient failures after which an action is FAILED; the next run tries it again."""
 MOST_LOOKS_FOR = timedelta(hours=24)
 """How long an unknown outcome is looked for before a person has to."""
-
-
-@dataclass(slots=True)
-class _Portion:
-    """What was handed to the adapter at once, and how far it is."""
-
-    by_key: Mapping[str, RowMapping]
-    observed_at: datetime
-    """When the last request left."""
-    open_keys: set[str] = field(default_factory=set)
-    """Carried by the last request and without a result."""
-    touched: set[str] = field(default_factory=set)
-    """Named by any request so far."""
-    done: set[str] = field(default_factory=set)
-    ended: list[Ended] = field(default_factory=list)
-    """Final results that are not committed yet."""
-    existing: list[RemoteRef] = field(default_factory=list)
-
-    @property
-    def sent(self) -> list[RowMapping]:
-        """Rows of the last request that have no result."""
-        return [row for key, row in self.by_key.items() if key in self.open_keys]
-
-    @property
-    def begun(self) -> list[RowMapping]:
-        """Rows of earlier requests, which were answered, that have no result yet."""
-        named = self.touched - self.done - self.open_keys
-        return [row for key, row in self.by_key.items() if key in named]
-
-    @property
-    def left(self) -> list[RowMapping]:
-        """Rows without a result, sent or not."""
-        return [row for key, row in self.by_key.items() if key not in self.done]
-
-
-class _StoppedError(Exception):
-    """Between two requests: the slice is over, or a person paused the channel or canceled."""
-
-
-class _MovedError(Exception):
-    """Between two requests: one of the next rows is not what was planned, or ended, meanwhile."""
 
 
 @dataclass(slots=True)
@@ -172,7 +132,7 @@ class Execution:
     # --- sending ------------------------------------------------------------------------
 
     async def _send(self, rows: Sequence[RowMapping], writes: Sequence[Write]) -> None:
-        portion = _Portion({row["key"]: row for row in rows}, self.deps.clock())
+        portion = Portion({row["key"]: row for row in rows}, self.deps.clock())
         progress = WRITES[ActionKind(rows[0]["kind"])](self.adapter, writes)
         try:
             async with contextlib.aclosing(cast("AsyncGenerator[Progress]", progress)) as events:
@@ -188,10 +148,10 @@ class Execution:
             await self._go_on_later(portion.begun, error.code, message)
         except LeaseLostError:
             raise
-        except _StoppedError:
+        except StoppedError:
             await self._flush(portion)
             self.is_stopped = True
-        except _MovedError:
+        except MovedError:
             # The others are put together anew; what moved drops out, with its reason.
             await self._flush(portion)
             going = [*portion.begun, *portion.sent]
@@ -208,7 +168,7 @@ class Execution:
             self.sending.clear()
         await self._adopt(portion.existing)
 
-    async def _take(self, portion: "_Portion", event: Progress) -> None:
+    async def _take(self, portion: Portion, event: Progress) -> None:
         match event:
             case Sending(keys=keys):
                 await self._flush(portion)
@@ -218,11 +178,11 @@ class Execution:
                     # An action that has begun is not left half done on the store.
                     if portion.touched <= portion.done:
                         if await self._ends(conn, portion, ids):
-                            raise _StoppedError
+                            raise StoppedError
                         if await outdated(conn, self.channel, rows):
-                            raise _MovedError
+                            raise MovedError
                     if not await action_rows.mark_sending(conn, ids, self.lease.epoch):
-                        raise _MovedError
+                        raise MovedError
                 portion.observed_at = self.deps.clock()
                 portion.open_keys = set(keys)
                 portion.touched |= portion.open_keys
@@ -242,13 +202,13 @@ class Execution:
             case _:
                 assert_never(event)
 
-    async def _ends(self, conn: AsyncConnection, portion: "_Portion", ids: Sequence[int]) -> bool:
+    async def _ends(self, conn: AsyncConnection, portion: Portion, ids: Sequence[int]) -> bool:
         """Whether no further request leaves: the slice is over, paused, or the run is canceled."""
         if portion.touched and self.until is not None and self.deps.clock() >= self.until:
             return True
         return await action_rows.is_stopped(conn, self.channel.id, self.channel.revision, ids)
 
-    async def _flush(self, portion: "_Portion") -> None:
+    async def _flush(self, portion: Portion) -> None:
         ended, portion.ended = portion.ended, []
         await self._end(ended, portion.observed_at)
 
@@ -339,7 +299,10 @@ class Execution:
         if worn_out:
             gave_up = f"Gave up after {MOST_TRIES} tries: {message}"
             await self._end(
-                [Ended(row, Result(row["key"], Outcome.FAILED, code, gave_up)) for row in worn_out],
+                [
+                    Ended(row, Result(row["key"], Outcome.FAILED, code, gave_up), is_given_up=True)
+                    for row in worn_out
+                ],
                 self.deps.clock(),
             )
         lively = [row for row in rows if row["tries"] + 1 < MOST_TRIES]
@@ -443,8 +406,15 @@ class Execution:
                     result = Result(row["key"], Outcome.FAILED, "OutcomeUnknown", message)
                     ended.append(Ended(row, result))
                 case ConfirmState.CANNOT_TELL:
-                    await self._look_again(row, self._back_off(row["tries"]), answer.evidence)
+                    await self._look_again(row, self._next_look(row, sent_at), answer.evidence)
         await self._end(ended, now)
+
+    def _next_look(self, row: RowMapping, sent_at: datetime) -> datetime:
+        """Looks become rarer the longer nobody can tell."""
+        now = self.deps.clock()
+        return max(
+            self._back_off(row["tries"]), now + min((now - sent_at) / 5, self.deps.tuning.retry_cap)
+        )
 
     async def _look_again(self, row: RowMapping, at: datetime, evidence: str) -> None:
         async with self.fenced() as conn:

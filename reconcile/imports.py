@@ -1,35 +1,33 @@
 """The worker's side of a catalog import: the stored file → listings, in portions that commit.
 
 A portion's rows, problems and the number of rows done commit together, so a worker can end
-anywhere and another goes on; a worker that was overtaken notices and stops. The file is read from
-the start again after an interruption, which costs time and changes nothing.
+anywhere and another goes on; a worker that was overtaken notices and stops.
 """
 
-import asyncio
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import IO, Any
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
-from sqlalchemy import RowMapping, delete, insert, select, text, update
+from sqlalchemy import Engine, RowMapping, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.catalog import CatalogItem, CatalogNote, read_catalog
-from reconcile.commands.items import STATE
+from reconcile.catalog import CatalogItem, CatalogNote
 from reconcile.contract import CatalogError, CatalogRow
 from reconcile.core.types import Presence, Side
 from reconcile.deps import Deps
+from reconcile.import_files import ImportFile, ImportFiles, UnreadableError
 from reconcile.import_rows import FileQuantity, stated_listing, stated_quantities
 from reconcile.stated import Origin, StatedListing
 from reconcile.store.actions import mark_dirty
 from reconcile.store.channels import Channel, load_channel
 from reconcile.store.imports import OPEN_STATES, ImportState
+from reconcile.store.items import StatedItem, state_quantities
 from reconcile.store.staleness import mark_skus_stale
 from reconcile.store.stating import StatedResult, write_listings
 from reconcile.store.tables import import_chunks, import_problems, import_seen, imports
@@ -38,9 +36,10 @@ _log = structlog.get_logger(__name__)
 
 PORTION = 500
 """Listings, errors and notes that commit together."""
-_COPY = 1024 * 1024
 HARMLESS = frozenset({"UnknownColumn", "UnknownField"})
 """Codes of errors that lose no row."""
+_FILES: WeakKeyDictionary[Engine, ImportFiles] = WeakKeyDictionary()
+"""Files that this process has open, per database: ids of imports are a database's own."""
 
 
 async def advance_import(deps: Deps, import_id: int) -> bool:
@@ -54,9 +53,17 @@ async def advance_import(deps: Deps, import_id: int) -> bool:
     if channel is None or channel.removed_at is not None:
         await _end(deps, import_id, ImportState.FAILED, "ChannelRemoved", "The channel is gone")
         return False
-    with tempfile.TemporaryFile() as file:
-        await _copy(deps, import_id, file)
-        return await _import(deps, row, channel, file, until)
+    files = _FILES.setdefault(deps.engine.sync_engine, ImportFiles())
+    file = await files.take(deps, row, channel)
+    is_kept = False
+    try:
+        is_kept = await _import(deps, row, channel, file, until)
+    finally:
+        if is_kept:
+            files.keep(import_id, file)
+        else:
+            file.close()
+    return is_kept
 
 
 async def _open(conn: AsyncConnection, import_id: int) -> RowMapping | None:
@@ -70,43 +77,17 @@ async def _open(conn: AsyncConnection, import_id: int) -> RowMapping | None:
     return row
 
 
-async def _copy(deps: Deps, import_id: int, file: IO[bytes]) -> None:
-    """The stored portions of the file, one at a time in memory."""
-    number = 0
-    async with deps.engine.connect() as conn:
-        while True:
-            statement = select(import_chunks.c.bytes).where(
-                import_chunks.c.import_id == import_id, import_chunks.c.number == number
-            )
-            data = (await conn.execute(statement)).scalar_one_or_none()
-            if data is None:
-                break
-            file.write(data)
-            number += 1
-    file.seek(0)
-
-
 async def _import(
-    deps: Deps, row: RowMapping, channel: Channel, file: IO[bytes], until: float
+    deps: Deps, row: RowMapping, channel: Channel, file: ImportFile, until: float
 ) -> bool:
     done: int = row["rows_done"]
-    found: list[str] = []
-    items = read_catalog(
-        iter(lambda: file.read(_COPY), b""),
-        name=row["name"],
-        layouts=deps.layouts,
-        currency=channel.account.currency,
-        layout=row["layout"],
-        on_layout=found.append,
-    )
     try:
-        # In a thread: skipping a long file must not keep the worker from its other channels.
-        await asyncio.to_thread(_skip, items, done)
+        if not await file.skip_to(done, until):
+            return True
         while True:
-            portion = await asyncio.to_thread(_take, items)
+            portion = await file.take(PORTION)
             if not portion:
-                layout = found[0] if found else row["layout"]
-                return await _finish(deps, row, channel, done, layout)
+                return await _finish(deps, row, channel, done, file.layout or row["layout"])
             try:
                 if not await _store(deps, row, channel, done, portion):
                     return False
@@ -116,35 +97,11 @@ async def _import(
             done += len(portion)
             if time.monotonic() >= until:
                 return True
-    except _UnreadableError as error:
+    except UnreadableError as error:
         _log.error("import_unreadable", import_id=row["id"], error=error.kind)
         message = "The file could not be read to its end; what came before is imported"
         await _end(deps, row["id"], ImportState.FAILED, "Unreadable", message)
         return False
-
-
-class _UnreadableError(Exception):
-    """The reader gave up; only the kind of its error is kept, the rest may quote the file."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
-
-
-def _skip(items: Iterator[CatalogItem], count: int) -> None:
-    try:
-        next(islice(items, count, count), None)
-    except Exception as error:
-        # A reader never raises for a bad row; whatever this is would come again every time.
-        raise _UnreadableError(type(error).__name__) from error
-
-
-def _take(items: Iterator[CatalogItem]) -> list[CatalogItem]:
-    try:
-        return list(islice(items, PORTION))
-    except Exception as error:
-        # As above.
-        raise _UnreadableError(type(error).__name__) from error
 
 
 # --- one portion ----------------------------------------------------------------------------
@@ -203,20 +160,11 @@ async def _state_quantities(
     """State what the file says; the SKUs whose quantity that changed."""
     if not quantities:
         return set()
-    rows = [
-        {
-            "sku": item.sku,
-            "quantity": item.quantity,
-            "as_of": as_of,
-            "basis": "ON_HAND",
-            "source": origin.source,
-        }
-        for item in quantities
+    stated = [
+        StatedItem(item.sku, item.quantity, as_of, "ON_HAND", origin.source) for item in quantities
     ]
-    result = await conn.execute(
-        text(STATE), {"rows": orjson.dumps(rows).decode(), "by": origin.by, "now": origin.at}
-    )
-    return {row.sku for row in result if row.is_changed and not row.is_older}
+    written = await state_quantities(conn, stated, by=origin.by, now=origin.at)
+    return {item.sku for item in written if item.is_changed and not item.is_older}
 
 
 def _problems(

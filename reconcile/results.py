@@ -32,6 +32,8 @@ class Ended:
 
     row: RowMapping
     result: Result
+    is_given_up: bool = False
+    """Failed for no reason of its own: it is bound to no input, and the next run tries it again."""
 
 
 async def apply_results(
@@ -58,18 +60,19 @@ async def apply_results(
         [
             {"id": item.row["id"], "reason": item.result.code, "message": item.result.message}
             for item in failed
+            if not item.is_given_up
         ],
     )
     for item in failed:
         await _show_failure(conn, item)
     await _finish(conn, ended)
     again = [item for item in ended if item.result.outcome is Outcome.STALE or item.result.gone]
-    await action_rows.mark_dirty(
-        conn,
-        channel.id,
-        [item.row["listing_id"] for item in again if item.row["listing_id"]],
-        "WorldMoved",
-    )
+    for reason, items in (
+        ("WorldMoved", again),
+        ("GivenUp", [item for item in ended if item.is_given_up]),
+    ):
+        listing_ids = [item.row["listing_id"] for item in items if item.row["listing_id"]]
+        await action_rows.mark_dirty(conn, channel.id, listing_ids, reason)
     await action_rows.wake_waiting(
         conn, channel.id, [item.row["listing_id"] for item in ended if item.row["listing_id"]]
     )

@@ -4,31 +4,24 @@ The state of a run is rows: `phase` says which step is next and where in it. Eac
 it did together with the phase behind it, so any worker can go on after any end.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile import fetch, guarding
-from reconcile.context import compared_fields, lane_of, plan_context
 from reconcile.contract import AdapterError, RateLimitedError, UnauthorizedError
-from reconcile.core.actions import Action, Plan, Standing
-from reconcile.core.context import PlanContext
-from reconcile.core.listings import plan_import, plan_listing
-from reconcile.core.states import UNLINKED_CODES, RunResult, RunState
-from reconcile.core.types import LinkState, Listing, Operation, Value
-from reconcile.execute import Execution
-from reconcile.fetch import AccountChangedError, Slice
+from reconcile.core.states import RunResult, RunState
+from reconcile.core.types import Operation
+from reconcile.fetch import AccountChangedError
 from reconcile.local import LOCAL_ORDER, apply_local, planned_rows
-from reconcile.store import dirt, marking, pairs, plans, run_rows
+from reconcile.planning import IMPORT_CHUNK, Planning
+from reconcile.store import dirt, marking, plans, run_rows
 from reconcile.store.actions import mark_dirty
-from reconcile.store.channel_state import clear, is_current, pause_channel, show_budget
-from reconcile.store.channels import ChannelOperation
-from reconcile.wanted import refresh_wanted
+from reconcile.store.channel_state import clear, pause_channel, show_budget
+from reconcile.store.leases import LeaseLostError
 
 log = structlog.get_logger()
 
@@ -38,12 +31,13 @@ MOST_TRIES = 8
 """Passing troubles in a row after which a run ends FAILED; the next one starts afresh."""
 MOST_ROUNDS = 3
 """What a run links is decided again in the same run; planning settles well before this."""
-IMPORT_CHUNK = 200
-"""Products decided at once by an import."""
+PAUSED_FOR = timedelta(minutes=1)
+"""How often a canceled run asks whether its paused channel was resumed."""
 
 
 STEPS = {
     "start": "_start",
+    "recheck": "_recheck",
     "check": "_check",
     "walk": "_walk",
     "verify": "_verify",
@@ -59,22 +53,8 @@ STEPS = {
 """`phase["step"]` → the method that takes the step; each says whether there is more to do now."""
 
 
-class Run:
+class Run(Planning):
     """One slice of work on one run by the holder of the lease."""
-
-    def __init__(
-        self,
-        part: Slice,
-        row: RowMapping,
-        operations: Mapping[Operation, ChannelOperation],
-    ) -> None:
-        self.part = part
-        self.row = row
-        self.execution: Execution = part.execution
-        self.channel = part.execution.channel
-        self.operations = operations
-        self.operation = Operation(row["operation"])
-        self.phase: dict[str, Any] = dict(row["phase"])
 
     @property
     def step(self) -> str:
@@ -82,14 +62,9 @@ class Run:
         return str(self.phase.get("step", "start"))
 
     @property
-    def is_full(self) -> bool:
-        """Whether this run lists everything, asked for or because nothing was ever listed."""
-        return bool(self.phase.get("full"))
-
-    @property
     def _is_approved(self) -> bool:
-        """A person approved rows of the recorded plan; nothing else of it is carried out."""
-        return self.row["approved_by"] is not None
+        """A person approved rows of a plan that had ended; nothing else of it is carried out."""
+        return bool(self.phase.get("approved"))
 
     async def advance(self) -> bool:
         """Work until the slice is over or the run waits; True when there is more to do now."""
@@ -110,6 +85,15 @@ class Run:
         except AdapterError as error:
             await self._trouble(error)
             return False
+        except LeaseLostError:
+            raise
+        except Exception:
+            # A defect of ours, or of an answer that nobody foresaw. A run that only the log knows
+            # of would hang for ever; where the database is away, saying so fails as well.
+            log.exception("run failed", run_id=self.row["id"], channel_id=self.channel.id)
+            message = "An internal error; the log holds the details"
+            await self._trouble(AdapterError(message, code="InternalError"))
+            return False
         return True
 
     async def _step(self) -> bool:
@@ -120,6 +104,11 @@ class Run:
         await fetch.check_account(self.part)
         return await self._go("walk" if self.is_full else "read")
 
+    async def _recheck(self) -> bool:
+        """A plan is approved long after it was made; that it is still this account is not."""
+        await fetch.check_account(self.part)
+        return await self._go("local")
+
     async def _verify(self) -> bool:
         if await fetch.verify_absent(self.part, self.phase):
             return await self._go("wanted")
@@ -128,30 +117,6 @@ class Run:
     async def _read(self) -> bool:
         if await fetch.read_candidates(self.part, self.phase):
             return await self._go("wanted")
-        return True
-
-    async def _wanted(self) -> bool:
-        if self.phase.get("noted") != self.phase["round"]:
-            async with self.execution.fenced() as conn:
-                await self._note_dirt(conn)
-                await run_rows.save_phase(conn, self.row["id"], self.phase)
-        async with self.execution.fenced() as conn:
-            if not await is_current(conn, self.channel.id, self.channel.revision):
-                # Worked out from settings that no longer hold; the next slice knows the new ones.
-                return False
-            chunk = self.execution.deps.tuning.chunk
-            done = await refresh_wanted(conn, self.channel, self.operations, chunk)
-        return True if done else await self._go("pair")
-
-    async def _note_dirt(self, conn: AsyncConnection) -> None:
-        """What is edited from here on is left to the next run, whether this one sees it or not."""
-        self.phase["dirty_up_to"] = await dirt.end(conn, self.channel.id, self.operation)
-        self.phase["noted"] = self.phase["round"]
-
-    async def _go(self, step: str, state: RunState | None = None) -> bool:
-        self.phase["step"] = step
-        async with self.execution.fenced() as conn:
-            await run_rows.save_phase(conn, self.row["id"], self.phase, state)
         return True
 
     # --- fetching -----------------------------------------------------------------------
@@ -188,121 +153,7 @@ class Run:
             return False
         return True
 
-    # --- planning -----------------------------------------------------------------------
-
-    def _context(self) -> PlanContext:
-        context = plan_context(
-            self.channel,
-            self.operations[self.operation],
-            is_full=self.is_full,
-            scheduled=self.row["trigger"] == "SCHEDULE",
-        )
-        # The channel was loaded before this run's own walk ended.
-        complete = context.mirror_complete or bool(self.phase.get("complete"))
-        return replace(context, mirror_complete=complete)
-
-    async def _pair(self) -> bool:
-        async with self.execution.fenced() as conn:
-            if self.is_full and self.row["scope"] is None and self.phase["round"] == 1:
-                found = await marking.mark_candidates(
-                    conn, self.row["id"], self.channel.id, self.operation
-                )
-                await run_rows.set_counts(conn, self.row["id"], {"listings_candidates": found})
-            self.phase["plan_after"] = 0
-            self.phase["step"] = "plan"
-            await run_rows.save_phase(conn, self.row["id"], self.phase)
-        return True
-
-    async def _plan(self) -> bool:
-        context = self._context()
-        async with self.execution.fenced() as conn:
-            ids = await marking.next_candidates(
-                conn,
-                self.row["id"],
-                self.phase["round"],
-                self.phase["plan_after"],
-                self.execution.deps.tuning.chunk,
-            )
-            if ids:
-                fields = compared_fields(self.channel, self.operation)
-                listings = await pairs.load_listings(conn, self.channel.id, ids, fields)
-                await self._record(
-                    conn, listings, [plan_listing(listing, context) for listing in listings]
-                )
-                self.phase["plan_after"] = ids[-1]
-                await run_rows.save_phase(conn, self.row["id"], self.phase)
-        if ids:
-            return True
-        if self.operation is Operation.IMPORT_LISTINGS and self.phase["round"] == 1:
-            return await self._go("import")
-        return await self._go("guard")
-
-    async def _import(self) -> bool:
-        context = self._context()
-        async with self.execution.fenced() as conn:
-            ids = await pairs.unclaimed_products(
-                conn, self.channel.id, self.phase.get("import_after", 0), IMPORT_CHUNK
-            )
-            if ids:
-                products = await pairs.load_remote_listings(conn, ids)
-                matches, duplicates = await pairs.matches_of(conn, self.channel.id, ids)
-                made = [
-                    plan_import(products[i], matches.get(products[i].id, ()), context, duplicates)
-                    for i in ids
-                ]
-                await self._record(conn, [], made)
-                self.phase["import_after"] = ids[-1]
-                await run_rows.save_phase(conn, self.row["id"], self.phase)
-        return True if ids else await self._go("guard")
-
-    async def _record(
-        self, conn: AsyncConnection, listings: Sequence[Listing], made: Sequence[Plan]
-    ) -> None:
-        revisions = {v.id: v.revision for listing in listings for v in listing.variants}
-        known = await _known_keys(conn, self.row["id"], made) if not listings else set()
-        rows = []
-        for plan in made:
-            for action in plan.actions:
-                if action.key not in known:
-                    known.add(action.key)
-                    rows.append(self._row(action, "PLANNED", revisions))
-            for action, decision in plan.skipped:
-                row = self._row(action, "SKIPPED", revisions)
-                rows.append(
-                    {**row, "outcome_code": decision.code, "outcome_message": decision.message}
-                )
-        await plans.record_actions(conn, self.channel.id, self.row["id"], rows)
-        decisions = [decision for plan in made for decision in plan.decisions]
-        if not listings:
-            # Products of the store that no listing of ours stands for: counted, with the reason.
-            left: dict[str, int] = self.phase.setdefault("left", {})
-            for decision in decisions:
-                if decision.standing is Standing.ATTENTION:
-                    left[decision.code] = left.get(decision.code, 0) + 1
-        if listings:
-            await plans.record_decisions(conn, self.channel.id, self.operation, listings, decisions)
-            states = {
-                int(decision.variant_id): UNLINKED_CODES[decision.code]
-                for decision in decisions
-                if decision.variant_id and decision.code in UNLINKED_CODES
-            }
-            await plans.set_ambiguous(
-                conn,
-                [key for key, state in states.items() if state is LinkState.AMBIGUOUS],
-                list(states),
-            )
-        counts: dict[str, int] = {"listings_decided": len(listings)}
-        for decision in decisions:
-            name = f"decisions_{decision.standing.lower()}"
-            counts[name] = counts.get(name, 0) + 1
-        await run_rows.add_counts(conn, self.row["id"], counts)
-
-    def _row(self, action: Action, state: str, revisions: Mapping[str, int]) -> dict[str, Any]:
-        named = [action.variant_id] if action.variant_id else list(action.variant_ids)
-        planned_from: dict[str, Value] = {
-            variant_id: revisions[variant_id] for variant_id in named if variant_id in revisions
-        }
-        return plans.action_json(action, state, lane_of(self.channel, action), planned_from)
+    # --- guarding -----------------------------------------------------------------------
 
     async def _guard(self) -> bool:
         """Hold back what is over budget; the rest of the plan goes on."""
@@ -313,7 +164,7 @@ class Run:
             if not self.row["plan_only"]:
                 context = self._context()
                 await guarding.hold_back(conn, self.channel, context, run_id, verdicts)
-            await run_rows.planned(conn, run_id, self.channel.revision, guarding.as_json(verdicts))
+            await run_rows.planned(conn, run_id, self.phase["revision"], guarding.as_json(verdicts))
             await self._consume_dirt(conn)
             self.phase["step"] = "local"
             await run_rows.save_phase(conn, run_id, self.phase, RunState.PLANNED)
@@ -385,8 +236,18 @@ class Run:
             if not await self.execution.advance():
                 break
         if self.execution.is_stopped:
+            if self.channel.is_paused:
+                # Canceled on a paused channel, with something begun: that waits for the resume.
+                async with self.execution.fenced() as conn:
+                    at = self.execution.deps.clock() + PAUSED_FOR
+                    await run_rows.wait_until(conn, self.row["id"], at)
             return False
         async with self.execution.fenced() as conn:
+            if await run_rows.has_approved(conn, self.row["id"]):
+                # Approved while the rest was sent: ours to apply, and only these.
+                self.phase |= {"step": "local", "approved": True}
+                await run_rows.save_phase(conn, self.row["id"], self.phase)
+                return True
             left, due_at = await run_rows.open_actions(conn, self.row["id"])
             if left:
                 now = self.execution.deps.clock()
@@ -410,19 +271,17 @@ class Run:
             )
             if not result.scalar_one():
                 return False
-            await conn.execute(
+            # What an earlier request has begun is finished: half a product is worse than one.
+            unsent = await conn.execute(
                 text("""
 UPDATE actions SET state = 'CANCELED', finished_at = now(), outcome_code = 'Canceled',
     outcome_message = 'The run was canceled before this was sent'
-WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED', 'DUE', 'RETRYING')
+WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED', 'DUE', 'RETRYING') AND steps = '[]'
+RETURNING listing_id
 """),
                 {"id": self.row["id"]},
             )
             # The plan has taken the dirt along: what was not sent is to be found by the next run.
-            unsent = await conn.execute(
-                text("SELECT listing_id FROM actions WHERE run_id = :id AND state = 'CANCELED'"),
-                {"id": self.row["id"]},
-            )
             listing_ids = [row.listing_id for row in unsent if row.listing_id is not None]
             if not self.row["plan_only"]:
                 await mark_dirty(conn, self.channel.id, listing_ids, "Canceled")
@@ -468,14 +327,18 @@ WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED', 'DUE', 'RETRYING')
 
     async def _fail(self, code: str, message: str) -> None:
         async with self.execution.fenced() as conn:
-            await conn.execute(
+            unsent = await conn.execute(
                 text("""
 UPDATE actions SET state = 'CANCELED', finished_at = now(), outcome_code = :code,
     outcome_message = :message
-WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED')
+WHERE run_id = :id AND (state IN ('PLANNED', 'REFUSED')
+                        OR state IN ('DUE', 'RETRYING') AND steps = '[]')
+RETURNING listing_id
 """),
                 {"id": self.row["id"], "code": code, "message": message},
             )
+            listing_ids = [row.listing_id for row in unsent if row.listing_id is not None]
+            await mark_dirty(conn, self.channel.id, listing_ids, "RunFailed")
             await run_rows.finish_run(
                 conn, self.row["id"], RunState.REPORTED, RunResult.FAILED, code, message
             )
@@ -513,12 +376,3 @@ def _result(
     if done == 0 and failed and failed == missed:
         return RunResult.FAILED
     return RunResult.PARTIAL
-
-
-async def _known_keys(conn: AsyncConnection, run_id: int, made: Sequence[Plan]) -> set[str]:
-    keys = [action.key for plan in made for action in plan.actions]
-    result = await conn.execute(
-        text("SELECT key FROM actions WHERE run_id = :run_id AND key = ANY(:keys)"),
-        {"run_id": run_id, "keys": keys},
-    )
-    return {row.key for row in result}

@@ -20,12 +20,13 @@ from sqlalchemy import RowMapping, text
 
 from reconcile.contract import Adapter, Exchange
 from reconcile.core.types import Operation, Side
-from reconcile.deps import Deps
+from reconcile.deps import Deps, Recorder
 from reconcile.execute import LOOK_AFTER, Execution
 from reconcile.fetch import Slice
 from reconcile.imports import advance_import
 from reconcile.runs import CONTENT_OPERATIONS, Run
 from reconcile.store import actions, leases, run_rows, sweeping
+from reconcile.store.channel_state import pause_channel
 from reconcile.store.channels import Channel, load_channel, load_operations, open_adapter
 from reconcile.store.imports import due_imports
 from reconcile.store.leases import Lease, LeaseLostError
@@ -95,9 +96,11 @@ async def _work(deps: Deps, lease: Lease) -> bool:
             if adapter is None or revision != channel.revision:
                 if adapter is not None:
                     await adapter.aclose()
-                adapter = open_adapter(
-                    deps, channel, _AttemptLog(deps, channel, row["id"], sending)
+                adapter = await _open(
+                    deps, lease, channel, _AttemptLog(deps, channel, row["id"], sending)
                 )
+                if adapter is None:
+                    return False
                 revision = channel.revision
             execution = Execution(deps, lease, channel, adapter, sending, until=until)
             with_content = Operation(row["operation"]) in CONTENT_OPERATIONS
@@ -107,6 +110,23 @@ async def _work(deps: Deps, lease: Lease) -> bool:
     finally:
         if adapter is not None:
             await adapter.aclose()
+
+
+async def _open(deps: Deps, lease: Lease, channel: Channel, record: Recorder) -> Adapter | None:
+    """An adapter of the channel; None where its credentials cannot be read, and it says so."""
+    try:
+        return open_adapter(deps, channel, record)
+    except Exception as error:  # noqa: BLE001 - ciphers and settings have errors of their own
+        # The error's own text may hold what was decrypted.
+        log.error("credentials unreadable", channel_id=channel.id, error=type(error).__name__)  # noqa: TRY400
+    async with deps.engine.begin() as conn:
+        await leases.fence(conn, lease)
+        message = (
+            "The stored credentials cannot be read with this installation's secret keys. Bring "
+            "back the keys they were stored with, or enter the credentials again, and resume"
+        )
+        await pause_channel(conn, channel.id, "CredentialsUnreadable", message)
+    return None
 
 
 def _is_held(channel: Channel, *, cancels: bool) -> bool:

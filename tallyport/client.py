@@ -8,6 +8,7 @@ fault becomes one of these, with a sentence that says what to do::
     ├── NotAllowedError      the token is missing, unknown, or lacks a scope
     ├── RefusedError         userErrors: code, message and path of each
     └── FaultError           the API could not make sense of the request, or failed itself
+        └── UnavailableError its database is away or starting; the same may be asked again soon
 """
 
 import ssl
@@ -27,6 +28,7 @@ Json: TypeAlias = Any
 
 _CHUNK = 256 * 1024
 _PATIENCE_SECONDS = 20.0
+_UNAVAILABLE = "UNAVAILABLE"
 
 
 class ClientError(Exception):
@@ -43,6 +45,10 @@ class NotAllowedError(ClientError):
 
 class FaultError(ClientError):
     """The API could not make sense of the request, or failed itself."""
+
+
+class UnavailableError(FaultError):
+    """The API cannot reach its database for the moment; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,10 @@ class ApiClient:
         timeout: float = 60.0,
     ) -> None:
         self.url = url.rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise UnreachableError(
+                f"{url} is no address of an API; it looks like http://127.0.0.1:8420."
+            )
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
             base_url=self.url,
@@ -107,10 +117,13 @@ class ApiClient:
                 return self._execute(document, variables)
             except httpx.ConnectError as error:
                 raise self._unreachable() from error
-            except httpx.TransportError as error:
-                # The server may have been restarted under us; a query can be asked again.
+            except (httpx.TransportError, UnavailableError) as error:
+                # The server may have been restarted under us, or its database: a query can be
+                # asked again.
                 if time.monotonic() + pause > deadline:
-                    raise self._silent() from error
+                    raise (
+                        error if isinstance(error, UnavailableError) else self._silent()
+                    ) from error
                 time.sleep(pause)
                 pause = min(pause * 2, 2.0)
 
@@ -211,6 +224,11 @@ class ApiClient:
             raise RefusedError(tuple(_refusal(problem) for problem in problems))
         if response.status_code == httpx.codes.FORBIDDEN:
             raise NotAllowedError(_message_of(answer) or "The token lacks the scope for this.")
+        told = answer.get("error")
+        if response.is_client_error and isinstance(told, dict) and told.get("message"):
+            raise RefusedError((_refusal(told),))
+        if response.is_error and isinstance(told, dict) and told.get("code") == _UNAVAILABLE:
+            raise UnavailableError(_message_of(answer))
         if response.is_error and "data" not in answer:
             text = _message_of(answer) or f"{self.url} answered with {response.status_code}."
             raise FaultError(text)
@@ -266,4 +284,4 @@ def _fault(errors: list[Json]) -> ClientError:
     text = "; ".join(str(error.get("message", "")) for error in errors)
     if code in {"FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED"}:
         return NotAllowedError(text)
-    return FaultError(text)
+    return UnavailableError(text) if code == _UNAVAILABLE else FaultError(text)

@@ -114,5 +114,5 @@ def configure_logs(
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # They write one line per request or job at INFO; ours say more with less.
-    for noisy in ("httpx", "httpcore", "arq.worker", "uvicorn.access", "uvicorn.error"):
+    for noisy in ("httpx", "httpcore", "arq.worker", "uvicorn.access", "uvicorn.error", "alembic"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

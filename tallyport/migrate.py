@@ -11,12 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import TypeVar
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+
+from tallyport.services.errors import ServicesError
 
 LOCK = 0x7A11_9047
 """Key of the advisory lock; any number that nothing else on this database uses."""
@@ -38,6 +42,7 @@ def _upgrade(connection: Connection) -> None:
 async def _locked(database_url: str, work: Callable[[Connection], Result]) -> Result:
     engine = create_async_engine(database_url, poolclass=NullPool)
     try:
+        await _reach(engine)
         # A session lock on a connection of its own: migrations commit, and a lock of a
         # transaction would end with the first of them. It goes with the connection, also when
         # the process is killed.
@@ -49,6 +54,20 @@ async def _locked(database_url: str, work: Callable[[Connection], Result]) -> Re
             return result
     finally:
         await engine.dispose()
+
+
+async def _reach(engine: AsyncEngine) -> None:
+    """Return where the database lets us in, or raise ServicesError with what it said."""
+    try:
+        async with engine.connect():
+            pass
+    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        # What it said names the user and the database; never the password.
+        raise ServicesError(
+            f"PostgreSQL cannot be used: {cause}. Check the address in TALLYPORT_DATABASE_URL, and "
+            "that the server runs and knows this user and database."
+        ) from None
 
 
 def _run(database_url: str, work: Callable[[Connection], Result]) -> Result:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import httpx
@@ -20,12 +21,16 @@ import httpx
 from tallyport.bootstrap import Tokens, first_tokens
 from tallyport.local import LocalInstance, read_local, write_local
 from tallyport.migrate import upgrade
-from tallyport.services import Services, open_services
+from tallyport.services import Services, ServicesError, open_services
+from tallyport.services.layout import prepare_data_dir
+from tallyport.services.locks import FileLock, is_held
 from tallyport.settings import PREFIX, Settings
 from tallyport.supervise import Child, Supervisor
 from tallyport.wiring import open_deps
 
 _READY_SECONDS = 30.0
+_LOCK_FILE = "up.lock"
+_RACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,18 @@ class Running:
     data_dir: str
     first_token: str | None = field(repr=False)
     """The first admin token, on the first start only; it is stored nowhere."""
+
+
+class AlreadyUpError(ServicesError):
+    """Another `tallyport up` runs with this data directory; two would hide each other."""
+
+    def __init__(self, data_dir: Path) -> None:
+        known = read_local(data_dir)
+        where = f" and answers at {known.url}" if known is not None else ""
+        super().__init__(
+            f"Tallyport is up already with the data directory {data_dir}{where}. Stop it first; "
+            "more workers join with `tallyport worker`, another instance takes another --data-dir."
+        )
 
 
 class PortTakenError(OSError):
@@ -50,7 +67,12 @@ def run_up(
 ) -> None:
     """Run an instance until SIGTERM or SIGINT; `announce` is called once it answers."""
     note("Starting PostgreSQL and Valkey ...")
-    with _listen(settings) as listener, open_services(settings) as services:
+    _look_for_another(settings.data_dir)
+    with (
+        _listen(settings) as listener,
+        _alone(settings.data_dir),
+        open_services(settings) as services,
+    ):
         url = _address(settings, listener)
         note("Bringing the database up to date ...")
         upgrade(services.database_url)
@@ -74,6 +96,24 @@ def run_up(
 async def _tokens(settings: Settings, services: Services, known: str | None) -> Tokens:
     async with open_deps(settings, services) as deps:
         return await first_tokens(deps, known)
+
+
+def _look_for_another(data_dir: Path) -> None:
+    """Say that another one is up before its port is found taken; nothing is made."""
+    try:
+        if is_held(data_dir / _LOCK_FILE):
+            raise AlreadyUpError(data_dir)
+    except OSError:
+        pass  # another user's directory, which is told when it is to be used
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Be the only one that is up with a data directory; kill -9 gives it back too."""
+    with FileLock(prepare_data_dir(data_dir).data_dir / _LOCK_FILE) as lock:
+        if not lock.wait(_RACE_SECONDS):
+            raise AlreadyUpError(data_dir)
+        yield
 
 
 def _listen(settings: Settings) -> socket.socket:

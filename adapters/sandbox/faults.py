@@ -25,6 +25,7 @@ class Effect(StrEnum):
     RESET = "reset"  # the connection is closed at once, nothing is done
     TIMEOUT_BEFORE = "timeout_before"  # silence for `seconds`, then closed; nothing is done
     TIMEOUT_AFTER = "timeout_after"  # the work is done, then silence for `seconds`, then closed
+    PARTLY = "partly"  # the first half of the longest list sent is done, then a status of failure
     LATE = "late"  # a gateway time-out now, the work `seconds` later
     DELAY = "delay"  # the right answer, `seconds` late
     CUT_PAGE = "cut_page"  # the longest list of the answer loses its second half
@@ -106,6 +107,12 @@ class Fault:
             **{name: getattr(self, name) for name in (*shown, "after", "seen", "done")},
         }
 
+    def done_first(self, body: bytes) -> bytes | None:
+        """The part of a request that is carried out before this fault answers, if any."""
+        if self.effect is Effect.PARTLY:
+            return spoiled_rows(body, keep_half=True)
+        return body if self.after else None
+
     def canned(self) -> Reply:
         """Make the answer that this fault gives instead of the right one."""
         if self.effect is Effect.GARBAGE:
@@ -116,7 +123,7 @@ class Fault:
             pairs = {"content-type": "application/json", **self.headers}
             raw = tuple((k.lower().encode(), str(v).encode()) for k, v in pairs.items())
             return Reply(self.status or 500, raw, self.body.encode())
-        default = {Effect.STATUS: 500, Effect.LATE: 504}.get(self.effect, 503)
+        default = {Effect.STATUS: 500, Effect.PARTLY: 500, Effect.LATE: 504}.get(self.effect, 503)
         text = self.body or "Briefly unavailable for scheduled maintenance. Check back in a minute."
         return Reply.of_html(self.status or default, text, self.headers)
 

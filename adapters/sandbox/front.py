@@ -113,9 +113,10 @@ class Front:
         if fault is None:
             return self._remembered(path, await ask(self._app, scope, body))
         match fault.effect:
-            case Effect.STATUS | Effect.HTML | Effect.GARBAGE:
-                if fault.after:
-                    await ask(self._app, scope, body)
+            case Effect.STATUS | Effect.HTML | Effect.GARBAGE | Effect.PARTLY:
+                first = fault.done_first(body)
+                if first is not None:
+                    await ask(self._app, scope, first)
                 await asyncio.sleep(fault.seconds)
                 return fault.canned()
             case Effect.RESET | Effect.TIMEOUT_BEFORE:

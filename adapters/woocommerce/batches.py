@@ -128,6 +128,16 @@ def shown(row: Row, answer: wire.Row, view: mapping.StoreView, *, is_whole: bool
     return found
 
 
+def dropped_terms(body: Mapping[str, Json], answer: wire.Row) -> list[str]:
+    """Which of categories and brands the store did not take: ids it does not know, silently."""
+    dropped: list[str] = []
+    for name in ("categories", "brands"):
+        sent = {row.get("id") for row in wire.rows(body, name)}
+        if not sent <= {row.get("id") for row in wire.rows(answer, name)}:
+            dropped.append(name)
+    return dropped
+
+
 def parent_presence(write: Write) -> SeenPresence:
     """Presence of the product as last seen, for rows that only tell of a variation."""
     status, visibility = write.aspects.get("status"), write.aspects.get("catalog_visibility")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from adapters.http import Json
-from adapters.woocommerce.canonical import plain
+from adapters.woocommerce.canonical import plain, tidy
 from adapters.woocommerce.mapping import BRAND, MPN, UPC
 from adapters.woocommerce.selling import sync_body
 from adapters.woocommerce.wire import Attribute, Row
@@ -156,7 +156,7 @@ def simple_body(write: Write, variant: VariantWrite, known: Known, status: str) 
     return {
         "type": "simple",
         "status": status,
-        "sku": variant.sku.strip(),
+        "sku": tidy(variant.sku),
         **listing_body(write.content, known, write.media),
         **measures_body(variant.content, known),
         **sync_body(variant.sync, {}),
@@ -173,8 +173,8 @@ def parent_body(write: Write, known: Known) -> dict[str, Json]:
         "attributes": new_attributes(write, texts(write.content, {}, known)),
         "meta_data": [{"key": MARK, "value": mark_of(write)}],
     }
-    if write.sku.strip():
-        body["sku"] = write.sku.strip()
+    if tidy(write.sku):
+        body["sku"] = tidy(write.sku)
     return body
 
 
@@ -184,7 +184,7 @@ def mark_of(write: Write) -> str:
     The SKUs are part of it, so that the draft of another installation whose listing ids are the
     same is never taken for ours.
     """
-    skus = "\n".join(sorted(variant.sku.strip() for variant in write.variants))
+    skus = "\n".join(sorted(tidy(variant.sku) for variant in write.variants))
     digest = hashlib.sha256(f"{write.listing_id}\n{skus}".encode()).hexdigest()
     return f"{write.listing_id}-{digest[:16]}"
 
@@ -198,7 +198,7 @@ def variation_body(
     ]
     main = next(iter(addresses(write.content.get("images"))), None)
     return {
-        "sku": variant.sku.strip(),
+        "sku": tidy(variant.sku),
         "attributes": options,
         **variation_content(variant.content, known, media, main),
         **sync_body(variant.sync, {}),

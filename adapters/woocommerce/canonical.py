@@ -31,12 +31,18 @@ def canonical(field: str, value: Value) -> Value:
 def key(identifier: str, value: str) -> str | None:
     """The form in which identifiers are compared; None where there is nothing to compare.
 
-    SKUs are compared exactly, upper and lower case included; only blanks around them do not count.
+    SKUs are compared exactly, upper and lower case included; only blanks that the store would not
+    keep do not count.
     """
-    text = _unescaped(value).strip()
+    text = tidy(_unescaped(value))
     if identifier in ("upc", "gtin"):
         text = re.sub(r"[\s-]", "", text)
     return text or None
+
+
+def tidy(sku: str) -> str:
+    """A SKU as the store keeps it: no blanks around it, and single ones inside."""
+    return re.sub(r"[ \t\r\n]+", " ", sku).strip()
 
 
 def amount(value: Value) -> Value:

@@ -13,7 +13,7 @@ from adapters.woocommerce.preparing import is_variable, listed
 from adapters.woocommerce.publishing import begun, skus_of
 from adapters.woocommerce.selling import unhide_body
 from adapters.woocommerce.settings import ChannelSettings
-from adapters.woocommerce.walk import DELETED, Reader
+from adapters.woocommerce.walk import DELETED, RESTRUCTURED, Reader
 from reconcile.contract import (
     AdapterError,
     Confirmation,
@@ -73,7 +73,8 @@ class Confirming:
 
     def _judge(self, write: Write, read: Mapping[RemoteRef, ReadResult]) -> Confirmation:
         results = [read[ref] for ref in _refs(write)]
-        if write.kind is ActionKind.DELIST:
+        # A product of another type by now was not deleted, although what was linked is gone.
+        if write.kind is ActionKind.DELIST and RESTRUCTURED not in results:
             if all(isinstance(item, Gone) for item in results):
                 result = Result(write.key, Outcome.APPLIED, gone=DELETED)
                 return Confirmation(ConfirmState.DONE, "The objects are gone", result)

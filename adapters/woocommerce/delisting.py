@@ -71,6 +71,12 @@ class Delisting:
         for start in range(0, len(ids), PER_PAGE):
             asked = ",".join(str(item) for item in ids[start : start + PER_PAGE])
             page = await self._client.products({"include": asked}, fields=_SHAPE)
+            for unread in page.rejected:
+                key = whole[number(unread)].key
+                message = (
+                    "What the store shows of the product is not understood; nothing is deleted"
+                )
+                found[key] = Result(key, Outcome.RETRYING, "UnexpectedResponse", message)
             for product in page.rows:
                 row = whole[product.id]
                 ours = {variant.ref for variant in row.write.variants if variant.ref is not None}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from adapters.woocommerce import wire
 from adapters.woocommerce.bodies import MARK
-from adapters.woocommerce.canonical import key
+from adapters.woocommerce.canonical import key, tidy
 from adapters.woocommerce.client import PER_PAGE, Client
 from reconcile.core.types import RemoteRef
 
@@ -63,7 +63,7 @@ async def by_sku(client: Client, skus: Sequence[str]) -> Matches:
 
 def collated(sku: str) -> str:
     """A SKU as the store's database compares it: neither case nor accents count."""
-    spread = unicodedata.normalize("NFKD", sku.strip())
+    spread = unicodedata.normalize("NFKD", tidy(sku))
     return "".join(mark for mark in spread if not unicodedata.combining(mark)).casefold()
 
 
@@ -77,7 +77,7 @@ def _found(product: wire.Product) -> Found:
 
 def _groups(skus: Sequence[str]) -> list[list[str]]:
     """SKUs that fit into one request; a comma separates there, so one that has some goes alone."""
-    clean = dict.fromkeys(sku.strip() for sku in skus if sku.strip())
+    clean = dict.fromkeys(tidy(sku) for sku in skus if tidy(sku))
     groups: list[list[str]] = [[sku] for sku in clean if "," in sku]
     current: list[str] = []
     size = 0

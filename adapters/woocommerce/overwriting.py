@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from adapters.http import Json
 from adapters.woocommerce import wire
-from adapters.woocommerce.batches import Chunk, Row, Shown, chunks, refused, shown
+from adapters.woocommerce.batches import Chunk, Row, Shown, chunks, dropped_terms, refused, shown
 from adapters.woocommerce.bodies import (
     addresses,
     listing_body,
@@ -136,6 +136,11 @@ class Overwriting:
             state.problem = state.problem or refused(row.key, error)
             return False
         found = shown(row, answer, self._reader.view(), is_whole=True)
+        if dropped := dropped_terms(row.body, answer):
+            self._preparing.forget()
+            message = f"The store does not know the {' and '.join(dropped)} any more"
+            state.problem = Result(row.key, Outcome.RETRYING, "TermsGone", message)
+            return False
         state.is_variable = state.is_variable or found.listing.is_partial
         state.observed.append(found.listing)
         state.media.update(_media(row, answer, found))
@@ -185,6 +190,8 @@ class Overwriting:
             body["attributes"] = merged_attributes(existing, plain_texts)
         rows = [Row(write.key, RemoteRef(_product_id(write)), body, write)] if body else []
         main = next(iter(addresses(write.content.get("images"))), None)
+        if main in media:  # by id it is no new copy, and it replaces another one the variation had
+            main = None
         for variant in write.variants:
             if variant.ref is None or variant.ref.variant is None:
                 continue

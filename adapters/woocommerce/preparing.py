@@ -3,13 +3,17 @@
 What is missing on the store is created here; it is found again, not doubled, after a failure.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from adapters.woocommerce.bodies import Known, paths_of
+from adapters.woocommerce.canonical import tidy
 from adapters.woocommerce.terms import Terms
 from reconcile.contract import AdapterError, Effect, Progress, Sending, VariantWrite, Write
 from reconcile.core.types import Presence
+
+_MARKUP = re.compile(r"<[a-zA-Z/!?][^>]*>")
 
 
 class Preparing:
@@ -49,6 +53,11 @@ class Preparing:
             raise
         self.known = replace(self.known, categories=categories, brands=brands)
 
+    def forget(self) -> None:
+        """Look everything up anew: an id that was known is not there any more."""
+        self._terms.forget()
+        self.known = replace(self.known, categories={}, brands={})
+
 
 def is_variable(write: Write) -> bool:
     """Whether the listing becomes a product with variations."""
@@ -70,7 +79,10 @@ def problem_of(write: Write) -> tuple[str, str] | None:
             "WooCommerce needs a name: the listing has no title, or the template leaves it out"
         )
         return "NameMissing", message
-    skus = [variant.sku.strip() for variant in write.variants]
+    skus = [tidy(variant.sku) for variant in write.variants]
+    if bent := next((sku for sku in (*skus, write.sku) if _MARKUP.search(sku)), None):
+        message = f"WooCommerce takes markup out of SKUs, so {bent} would not stay as it is"
+        return "SkuNotPossible", message
     if not all(skus):
         return "KeyMissing", "A variant has no SKU, so nobody could find it again on the store"
     if len(set(skus)) < len(skus):

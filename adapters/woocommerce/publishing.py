@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from adapters.http import Json
 from adapters.redaction import clean_text
 from adapters.woocommerce import lookup, mapping, wire
-from adapters.woocommerce.batches import MAX_ROWS, differences, refused
+from adapters.woocommerce.batches import MAX_ROWS, differences, dropped_terms, refused
 from adapters.woocommerce.bodies import MARK, addresses, mark_of, parent_body, simple_body
 from adapters.woocommerce.canonical import key
 from adapters.woocommerce.client import PER_PAGE, Client
@@ -47,6 +47,8 @@ class Making:
     refs: dict[str, RemoteRef] = field(default_factory=dict)
     rows: list[wire.Variation] = field(default_factory=list)
     failed: bool = False
+    dropped: list[str] = field(default_factory=list)
+    """Content the store left out without an error."""
 
 
 class Publishing:
@@ -177,18 +179,19 @@ class Publishing:
 
     async def _create_simple(self, writes: Sequence[Write]) -> AsyncIterator[Progress]:
         known, status = self._preparing.known, self._settings.publish_status
-        bodies: list[Json] = [simple_body(w, w.variants[0], known, status) for w in writes]
+        bodies = [simple_body(w, w.variants[0], known, status) for w in writes]
         yield Sending(tuple(write.key for write in writes), _ROUTE)
         answers = await self._client.batch("/products", "create", bodies)
         refusals: list[tuple[Write, wire.RowError]] = []
-        for write, (row, error) in zip(writes, answers, strict=True):
+        for write, body, (row, error) in zip(writes, bodies, answers, strict=True):
             if error is not None:
                 refusals.append((write, error))
                 continue
             product = answered(row)
             listing = mapping.listing(product, (), self._reader.view())
             refs = {write.variants[0].id: RemoteRef(str(product.id))}
-            yield self._finished(write, product, listing, refs, media_of(write, product))
+            dropped = dropped_terms(body, row)
+            yield self._finished(write, product, listing, refs, media_of(write, product), dropped)
         if refusals:
             async for progress in self._refusals(refusals):
                 yield progress
@@ -200,18 +203,18 @@ class Publishing:
     ) -> AsyncIterator[Progress]:
         under_way = list(started)
         if fresh:
-            bodies: list[Json] = [parent_body(write, self._preparing.known) for write in fresh]
+            bodies = [parent_body(write, self._preparing.known) for write in fresh]
             yield Sending(tuple(write.key for write in fresh), _ROUTE)
             answers = await self._client.batch("/products", "create", bodies)
             refusals: list[tuple[Write, wire.RowError]] = []
-            for write, (row, error) in zip(fresh, answers, strict=True):
+            for write, body, (row, error) in zip(fresh, bodies, answers, strict=True):
                 if error is not None:
                     refusals.append((write, error))
                     continue
                 product = answered(row)
                 media = media_of(write, product)
                 yield Step(write.key, "product", str(product.id), dict(media))
-                under_way.append(Making(write, product.id, media))
+                under_way.append(Making(write, product.id, media, dropped=dropped_terms(body, row)))
             if refusals:
                 async for progress in self._refusals(refusals):
                     yield progress
@@ -244,7 +247,9 @@ class Publishing:
         known = {item.id for item in making.rows}
         partial = any(int(ref.variant or 0) not in known for ref in making.refs.values())
         listing = mapping.listing(product, making.rows, self._reader.view(), is_partial=partial)
-        return self._finished(making.write, product, listing, making.refs, making.media)
+        return self._finished(
+            making.write, product, listing, making.refs, making.media, making.dropped
+        )
 
     def _finished(
         self,
@@ -253,9 +258,13 @@ class Publishing:
         listing: RemoteListing,
         refs: Mapping[str, RemoteRef],
         media: Mapping[str, str],
+        dropped: Sequence[str],
     ) -> Result:
-        """The result of a product that stands; it failed if it sells otherwise than it should."""
+        """The result of a product that stands; it failed if it is not as it was sent."""
         missed = _not_taken(write, listing, refs)
+        if dropped:
+            self._preparing.forget()
+            missed.append(f"the store does not know the {' and '.join(dropped)} any more")
         is_published = self._settings.publish_status == "publish"
         if is_published and listing.presence is not SeenPresence.LISTED:
             missed.append(f"the status is {product.status}")

@@ -55,6 +55,11 @@ class Terms:
         self._categories = found
         self.paths = {term_id: self._path(term_id) for term_id in found}
 
+    def forget(self) -> None:
+        """Read everything again when it is needed next: something known turned out not to exist."""
+        self._categories = None
+        self._brands.clear()
+
     async def ensure(self, categories: set[int]) -> None:
         """Read the tree if it was not, or if one of these is newer than it.
 

@@ -288,6 +288,8 @@ async def resume(deps: Deps, channel_id: int, *, by: str) -> None:
 async def remove(deps: Deps, channel_id: int, *, by: str) -> None:
     """Forget the credentials and stop everything; history stays, the store is left as it is."""
     async with deps.engine.begin() as conn:
+        # Leases before channels, as the runtime does: neither waits for the other in a circle.
+        await conn.execute(text(_TAKE_AWAY), {"id": channel_id})
         await channel_of(conn, deps, channel_id, lock=True)
         now = deps.clock()
         await conn.execute(
@@ -300,9 +302,11 @@ async def remove(deps: Deps, channel_id: int, *, by: str) -> None:
     _log.info("channel_removed", channel_id=channel_id, by=by)
 
 
+# Whoever works on the channel loses the lease, and with it the right to send anything more.
+_TAKE_AWAY = """
+UPDATE leases SET epoch = epoch + 1, holder = NULL, expires_at = NULL WHERE channel_id = :id
+"""
 _REMOVALS: Sequence[str] = (
-    # Whoever works on the channel loses the lease, and with it the right to send anything more.
-    "UPDATE leases SET epoch = epoch + 1, holder = NULL, expires_at = NULL WHERE channel_id = :id",
     """UPDATE actions SET state = 'CANCELED', finished_at = now(), outcome_code = 'ChannelRemoved',
            outcome_message = 'The channel was removed by ' || :by
        WHERE channel_id = :id AND state IN ('PLANNED', 'REFUSED', 'DUE', 'RETRYING')""",

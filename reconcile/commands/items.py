@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import orjson
 import structlog
-from sqlalchemy import text
 
 from reconcile.commands.errors import CommandError, Problem, refuse
+from reconcile.commands.listing_inputs import checked_sku
 from reconcile.core.types import Side
 from reconcile.deps import Deps
-from reconcile.store.items import items_by_sku
+from reconcile.store.items import StatedItem, WrittenItem, state_quantities
 from reconcile.store.staleness import mark_skus_stale
 
 _log = structlog.get_logger(__name__)
@@ -56,38 +55,14 @@ class StatementResult:
     outcome: StatementOutcome
 
 
-STATE = """
-WITH given AS (
-    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb))
-    AS g(sku text, quantity integer, as_of timestamptz, basis text, source text)),
-known AS (
-    SELECT i.* FROM items i JOIN given g ON g.sku = i.sku ORDER BY i.id FOR UPDATE OF i),
-written AS (
-    INSERT INTO items AS i (sku, stated, as_of, basis, source, stated_by, updated_at)
-    SELECT g.sku, g.quantity, g.as_of, g.basis, g.source, :by, :now
-    FROM given g LEFT JOIN known k ON k.sku = g.sku
-    ORDER BY g.sku
-    ON CONFLICT (sku) DO UPDATE SET
-        stated = excluded.stated, as_of = excluded.as_of, basis = excluded.basis,
-        source = excluded.source, stated_by = excluded.stated_by, updated_at = excluded.updated_at,
-        revision = i.revision + CASE WHEN i.stated IS DISTINCT FROM excluded.stated THEN 1 ELSE 0
-                                END
-    WHERE i.as_of IS NULL OR i.as_of <= excluded.as_of
-    RETURNING i.id, i.sku)
-SELECT g.sku, coalesce(w.id, k.id) AS id, w.id IS NULL AS is_older,
-       k.id IS NULL OR k.stated IS DISTINCT FROM g.quantity OR k.basis <> g.basis AS is_changed
-FROM given g LEFT JOIN written w ON w.sku = g.sku LEFT JOIN known k ON k.sku = g.sku
-"""
-"""States quantities set-based; also used by catalog imports."""
-
-
 def _problems(statements: Sequence[Statement], now: datetime) -> list[Problem]:
-    problems = []
+    problems: list[Problem] = []
     seen: set[str] = set()
     for index, statement in enumerate(statements):
         path = ("statements", str(index))
-        if not statement.sku.strip() or "\x00" in statement.sku:
-            problems.append(Problem("INVALID", "A SKU is missing.", (*path, "sku")))
+        # A SKU that no listing can have would be stated and never mean anything.
+        if wrong := checked_sku(statement.sku, path):
+            problems += wrong
         elif statement.sku in seen:
             message = f"{statement.sku} is stated twice."
             problems.append(Problem("CONFLICT", message, (*path, "sku")))
@@ -117,29 +92,20 @@ async def set_quantities(
         raise refuse("TOO_MANY", f"At most {MOST} statements at once.", "statements")
     if problems := _problems(statements, now):
         raise CommandError(*problems)
-    rows = [
-        {
-            "sku": statement.sku,
-            "quantity": statement.quantity,
-            "as_of": statement.as_of or now,
-            "basis": statement.basis,
-            "source": statement.source,
-        }
+    stated = [
+        StatedItem(
+            sku=statement.sku,
+            quantity=statement.quantity,
+            as_of=statement.as_of or now,
+            basis=statement.basis,
+            source=statement.source,
+        )
         for statement in statements
     ]
     channel_ids: Sequence[int] = ()
     async with deps.engine.begin() as conn:
-        found = await conn.execute(
-            text(STATE), {"rows": orjson.dumps(rows).decode(), "by": by, "now": now}
-        )
-        rows_written = found.all()
-        # Stated for the first time by somebody else just now: not in sight when this began.
-        hidden = [row.sku for row in rows_written if row.id is None]
-        raced = await items_by_sku(conn, hidden) if hidden else {}
-        results = {
-            row.sku: _result(row.sku, row.id or raced[row.sku].id, row.is_older, row.is_changed)
-            for row in rows_written
-        }
+        written = await state_quantities(conn, stated, by=by, now=now)
+        results = {item.sku: _result(item) for item in written}
         changed = [
             result.sku for result in results.values() if result.outcome is StatementOutcome.CHANGED
         ]
@@ -151,8 +117,8 @@ async def set_quantities(
     return tuple(results[statement.sku] for statement in statements)
 
 
-def _result(sku: str, item_id: int, is_older: bool, is_changed: bool) -> StatementResult:
-    if is_older:
-        return StatementResult(sku, item_id, StatementOutcome.OLDER)
-    outcome = StatementOutcome.CHANGED if is_changed else StatementOutcome.UNCHANGED
-    return StatementResult(sku, item_id, outcome)
+def _result(item: WrittenItem) -> StatementResult:
+    if item.is_older:
+        return StatementResult(item.sku, item.item_id, StatementOutcome.OLDER)
+    outcome = StatementOutcome.CHANGED if item.is_changed else StatementOutcome.UNCHANGED
+    return StatementResult(item.sku, item.item_id, outcome)

@@ -191,7 +191,7 @@ WHERE {_CHOSEN}
       WHERE b.channel_id = a.channel_id AND b.object_id = a.object_id
         AND b.write_group = a.write_group
         AND b.state IN ('DUE', 'SENDING', 'RETRYING', 'UNKNOWN'))
-RETURNING a.kind
+RETURNING a.id
 """  # noqa: S608
 _LEFT = f"SELECT count(*) FROM actions a WHERE {_CHOSEN}"  # noqa: S608
 
@@ -223,21 +223,22 @@ async def approve(
         stale = (await conn.execute(text(_DROP_MOVED), chosen)).rowcount
         local = [kind.value for kind in LOCAL_ACTIONS]
         released = await conn.execute(text(_RELEASE), {**chosen, "local": local})
-        kinds_released = [row.kind for row in released]
-        due = len(kinds_released)
+        due = len(released.all())
         busy = int((await conn.execute(text(_LEFT), chosen)).scalar_one())
-        if due:
+        # A run that is still at work finds what was approved on its way.
+        if due and run["finished_at"] is None:
+            await conn.execute(
+                text("UPDATE runs SET approved_by = :by, next_at = now() WHERE id = :run_id"),
+                {"run_id": run_id, "by": by},
+            )
+        elif due:
             await conn.execute(
                 text("""
 UPDATE runs SET state = 'EXECUTING', finished_at = NULL, result = NULL, approved_by = :by,
-    phase = phase || jsonb_build_object('step', CAST(:step AS text)), next_at = now()
+    phase = phase || '{"step": "recheck", "approved": true}', next_at = now()
 WHERE id = :run_id
 """),
-                {
-                    "run_id": run_id,
-                    "by": by,
-                    "step": "local" if set(local) & set(kinds_released) else "execute",
-                },
+                {"run_id": run_id, "by": by},
             )
         await _look_again(conn, run, ["STALE"])
     _log.info("run_approved", run_id=run_id, due=due, stale=stale, busy=busy, by=by)

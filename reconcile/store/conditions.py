@@ -70,12 +70,6 @@ async def list_conditions(
     return await read_page(conn, statement, conditions.c.id, after, limit, _condition)
 
 
-async def conditions_by_ids(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, ConditionRow]:
-    """The conditions of these ids."""
-    rows = await read_rows(conn, select(conditions).where(one_of(conditions.c.id, ids)), _condition)
-    return {row.id: row for row in rows}
-
-
 async def conditions_of(
     conn: AsyncConnection, object_kind: str, object_ids: Sequence[int]
 ) -> dict[int, tuple[ConditionRow, ...]]:

@@ -107,18 +107,10 @@ async def imports_by_ids(conn: AsyncConnection, ids: Sequence[int]) -> dict[int,
     return {row.id: row for row in rows}
 
 
-async def list_problems(
-    conn: AsyncConnection, import_id: int, after: int | None, limit: int
-) -> Page[ProblemRow]:
-    """The problems of one import in the order of the file."""
-    statement = select(import_problems).where(import_problems.c.import_id == import_id)
-    return await read_page(conn, statement, import_problems.c.id, after, limit, _problem)
-
-
 async def problem_pages(
     conn: AsyncConnection, import_ids: Sequence[int], after: int | None, limit: int
 ) -> dict[int, Page[ProblemRow]]:
-    """One page of the problems of each of many imports."""
+    """One page of the problems of each of many imports, in the order of the file."""
     return await read_pages(
         conn,
         import_ids,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+import orjson
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.store.page import Page, escape_like, one_of, read_page, read_rows
@@ -35,6 +36,29 @@ class ItemRow:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class StatedItem:
+    """What is stated about one SKU, as of a moment."""
+
+    sku: str
+    quantity: int | None
+    as_of: datetime
+    basis: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenItem:
+    """What became of a statement."""
+
+    sku: str
+    item_id: int
+    is_older: bool
+    """A newer statement stands."""
+    is_changed: bool
+    """The quantity, or what it counts, is another than before."""
+
+
 def _item(row: RowMapping) -> ItemRow:
     return ItemRow(**row)
 
@@ -61,3 +85,52 @@ async def items_by_sku(conn: AsyncConnection, skus: Sequence[str]) -> dict[str, 
     """The items of these SKUs, compared exactly."""
     rows = await read_rows(conn, select(items).where(one_of(items.c.sku, skus)), _item)
     return {row.sku: row for row in rows}
+
+
+_STATE = text("""
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+    AS g(sku text, quantity integer, as_of timestamptz, basis text, source text)),
+known AS (
+    SELECT i.* FROM items i JOIN given g ON g.sku = i.sku ORDER BY i.id FOR UPDATE OF i),
+written AS (
+    INSERT INTO items AS i (sku, stated, as_of, basis, source, stated_by, updated_at)
+    SELECT g.sku, g.quantity, g.as_of, g.basis, g.source, :by, :now
+    FROM given g LEFT JOIN known k ON k.sku = g.sku
+    ORDER BY g.sku
+    ON CONFLICT (sku) DO UPDATE SET
+        stated = excluded.stated, as_of = excluded.as_of, basis = excluded.basis,
+        source = excluded.source, stated_by = excluded.stated_by, updated_at = excluded.updated_at,
+        revision = i.revision + CASE WHEN i.stated IS DISTINCT FROM excluded.stated THEN 1 ELSE 0
+                                END
+    WHERE i.as_of IS NULL OR i.as_of <= excluded.as_of
+    RETURNING i.id, i.sku)
+SELECT g.sku, coalesce(w.id, k.id) AS id, w.id IS NULL AS is_older,
+       k.id IS NULL OR k.stated IS DISTINCT FROM g.quantity OR k.basis <> g.basis AS is_changed
+FROM given g LEFT JOIN written w ON w.sku = g.sku LEFT JOIN known k ON k.sku = g.sku
+""")
+
+
+async def state_quantities(
+    conn: AsyncConnection, stated: Sequence[StatedItem], *, by: str, now: datetime
+) -> tuple[WrittenItem, ...]:
+    """State many quantities in one statement; an older statement never undoes a newer one."""
+    rows = [
+        {
+            "sku": item.sku,
+            "quantity": item.quantity,
+            "as_of": item.as_of,
+            "basis": item.basis,
+            "source": item.source,
+        }
+        for item in stated
+    ]
+    given = {"rows": orjson.dumps(rows).decode(), "by": by, "now": now}
+    found = (await conn.execute(_STATE, given)).all()
+    # Stated for the first time by somebody else just now: not in sight when the statement began.
+    hidden = [row.sku for row in found if row.id is None]
+    raced = await items_by_sku(conn, hidden) if hidden else {}
+    return tuple(
+        WrittenItem(row.sku, row.id or raced[row.sku].id, row.is_older, row.is_changed)
+        for row in found
+    )

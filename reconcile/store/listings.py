@@ -12,7 +12,6 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    text,
     true,
     union_all,
 )
@@ -330,17 +329,3 @@ async def listing_summaries(
         row["listing_id"]: ListingSummary(**{name: row[name] for name in counts})
         for row in result.mappings()
     }
-
-
-async def owned_variants(
-    conn: AsyncConnection, listing_ids: Sequence[int], variant_ids: Sequence[int]
-) -> Sequence[tuple[int, int]]:
-    """(listing id, variant id) of all variants that the ids stand for, in order."""
-    result = await conn.execute(
-        text("""
-SELECT listing_id, id FROM listing_variants
-WHERE listing_id = ANY(:listing_ids) OR id = ANY(:variant_ids) ORDER BY id
-"""),
-        {"listing_ids": list(listing_ids), "variant_ids": list(variant_ids)},
-    )
-    return [(row.listing_id, row.id) for row in result]

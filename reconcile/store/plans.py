@@ -198,7 +198,7 @@ async def guard_counts(conn: AsyncConnection, run_id: int) -> Mapping[GuardKind,
         text("""
 SELECT g AS kind, sum(greatest(1, cardinality(a.variant_ids))) AS objects
 FROM actions a, unnest(a.guards) g
-WHERE a.run_id = :run_id AND a.state = 'PLANNED' GROUP BY g
+WHERE a.run_id = :run_id AND a.state = 'PLANNED' AND NOT a.approved GROUP BY g
 """),
         {"run_id": run_id},
     )
@@ -241,7 +241,7 @@ async def refuse(conn: AsyncConnection, run_id: int, refused: Mapping[GuardKind,
         result = await conn.execute(
             text("""
 UPDATE actions SET state = 'REFUSED', outcome_code = 'OverBudget', outcome_message = :message
-WHERE run_id = :run_id AND state = 'PLANNED' AND :kind = ANY(guards)
+WHERE run_id = :run_id AND state = 'PLANNED' AND NOT approved AND :kind = ANY(guards)
 """),
             {"run_id": run_id, "kind": kind, "message": message},
         )

@@ -14,13 +14,13 @@ from reconcile.core.types import Side
 async def next_run(
     conn: AsyncConnection, channel_id: int, side: Side, now: datetime
 ) -> RowMapping | None:
-    """The oldest open run of a side that is not waiting for a time to come."""
+    """The oldest open run of a side that is not waiting for a time to come; canceled ones first."""
     result = await conn.execute(
         text("""
 SELECT * FROM runs
 WHERE channel_id = :channel_id AND side = :side AND finished_at IS NULL AND next_at <= :now
   AND state IN ('QUEUED', 'FETCHING', 'PLANNED', 'EXECUTING')
-ORDER BY state = 'EXECUTING', id LIMIT 1
+ORDER BY NOT cancel_requested, state = 'EXECUTING', id LIMIT 1
 """),
         {"channel_id": channel_id, "side": side, "now": now},
     )
@@ -87,10 +87,16 @@ async def wait_until(conn: AsyncConnection, run_id: int, at: datetime) -> None:
 async def planned(
     conn: AsyncConnection, run_id: int, revision: int, guard: Mapping[str, Any]
 ) -> None:
-    """The plan is recorded, made from this revision of the channel's settings."""
+    """The plan is recorded, made from this revision of the channel's settings.
+
+    What an earlier round of it was refused for stays said.
+    """
     await conn.execute(
         text("""
-UPDATE runs SET planned_at = now(), channel_revision = :revision, guard = CAST(:guard AS jsonb)
+UPDATE runs SET planned_at = now(), channel_revision = :revision,
+    guard = CAST(:guard AS jsonb) || (
+        SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(guard)
+        WHERE value ->> 'allowed' = 'false')
 WHERE id = :id
 """),
         {"id": run_id, "revision": revision, "guard": orjson.dumps(dict(guard)).decode()},
@@ -122,7 +128,14 @@ WHERE r.id = :id AND o.channel_id = r.channel_id AND o.operation = r.operation
 """),
         {"id": run_id},
     )
-    await conn.execute(text("DELETE FROM run_candidates WHERE run_id = :id"), {"id": run_id})
+    # Of a plan that can be opened again they say what it was about.
+    await conn.execute(
+        text("""
+DELETE FROM run_candidates WHERE run_id = :id AND NOT EXISTS (
+    SELECT 1 FROM actions WHERE run_id = :id AND state IN ('PLANNED', 'REFUSED'))
+"""),
+        {"id": run_id},
+    )
 
 
 async def action_summary(conn: AsyncConnection, run_id: int) -> Mapping[str, Mapping[str, int]]:
@@ -211,6 +224,17 @@ async def last_action(conn: AsyncConnection, run_id: int) -> int:
         text("SELECT coalesce(max(id), 0) FROM actions WHERE run_id = :id"), {"id": run_id}
     )
     return int(result.scalar_one())
+
+
+async def has_approved(conn: AsyncConnection, run_id: int) -> bool:
+    """Whether a person approved rows of our own records that are not applied yet."""
+    result = await conn.execute(
+        text("""
+SELECT EXISTS (SELECT 1 FROM actions WHERE run_id = :id AND state = 'PLANNED' AND approved)
+"""),
+        {"id": run_id},
+    )
+    return bool(result.scalar_one())
 
 
 async def open_actions(conn: AsyncConnection, run_id: int) -> tuple[int, datetime | None]:

@@ -142,9 +142,13 @@ async def _load(conn: AsyncConnection, channel_id: int, stated: Sequence[StatedL
     result = await conn.execute(
         text("""
 SELECT id, sku, fields, sources, option_names FROM listings
-WHERE channel_id = :channel_id AND (sku = ANY(:skus) OR id = ANY(:ids) OR id IN (
-    SELECT listing_id FROM listing_variants
-    WHERE channel_id = :channel_id AND (sku = ANY(:variant_skus) OR id = ANY(:variant_ids))))
+WHERE channel_id = :channel_id AND id IN (
+    SELECT id FROM listings WHERE channel_id = :channel_id AND sku = ANY(:skus)
+    UNION ALL SELECT unnest(CAST(:ids AS bigint[]))
+    UNION ALL SELECT listing_id FROM listing_variants
+    WHERE channel_id = :channel_id AND sku = ANY(:variant_skus)
+    UNION ALL SELECT listing_id FROM listing_variants
+    WHERE channel_id = :channel_id AND id = ANY(:variant_ids))
 ORDER BY id FOR UPDATE
 """),
         {

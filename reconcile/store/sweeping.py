@@ -103,6 +103,13 @@ async def remove_old(conn: AsyncConnection) -> bool:
         text("DELETE FROM runs WHERE finished_at < now() - CAST(:kept AS interval)"),
         {"kept": RUNS_KEPT},
     )
+    await conn.execute(
+        text("""
+DELETE FROM run_candidates c USING runs r
+WHERE r.id = c.run_id AND r.finished_at IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM actions a WHERE a.run_id = r.id AND a.state IN ('PLANNED', 'REFUSED'))
+""")
+    )
     # Of a listing that was edited again and again, for an operation nobody runs, one is enough.
     await conn.execute(
         text("""

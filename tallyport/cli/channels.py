@@ -141,6 +141,7 @@ def list_(session: Session) -> None:
             ]
             for row in rows
         ],
+        empty="No channel is connected. Connect one with `tallyport channel connect`.",
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn
 
 from reconcile.core.types import Presence
 from tallyport.cli.lookup import ChannelOption, channel
@@ -62,7 +62,7 @@ def import_(
         session.out.say(import_id)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=session.out.notes, transient=True) as bar:
+    with session.out.progress(*columns) as bar:
         task = bar.add_task("waiting for a worker", total=None)
 
         def look(answer: Json) -> None:
@@ -74,10 +74,16 @@ def import_(
 
 def _sent(session: Session, file: Path, parameters: dict[str, str]) -> str:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=session.out.notes, transient=True) as bar:
+    with session.out.progress(*columns) as bar:
         task = bar.add_task("sending", total=file.stat().st_size)
         answer = session.api.upload(file, parameters, read=lambda n: bar.advance(task, n))
     return str(answer["import"])
+
+
+def _counted(name: str) -> str:
+    """What a count is called: rows that were lost are not among the rows of listings taken."""
+    known = {"rows": "Listings read", "lost": "Rows not taken"}
+    return known.get(name, name.replace("_", " ").capitalize())
 
 
 def _conclude(session: Session, finished: Json) -> None:
@@ -99,12 +105,12 @@ def _conclude(session: Session, finished: Json) -> None:
             "File": finished["name"],
             "Layout": finished["layout"],
             "State": finished["state"],
-            **{name.replace("_", " ").capitalize(): n for name, n in finished["counts"].items()},
+            **{_counted(name): number for name, number in finished["counts"].items()},
         }
     )
     if problems:
         session.out.table(
-            ["Line", "SKU", "", "Code", "What is wrong"],
+            ["Line", "SKU", "Kind", "Code", "What to know"],
             [[p["line"], p["sku"], p["severity"], p["code"], p["message"]] for p in problems],
         )
     if more:

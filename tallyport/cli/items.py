@@ -11,6 +11,7 @@ from tallyport.cli.session import Exit, Session, command
 from tallyport.client import Json
 
 _AT_ONCE = 1000
+_SHOWN = 10
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,7 +50,7 @@ def set_(
     for start in range(0, len(statements), _AT_ONCE):
         payload = session.api.mutate(
             "mutation ($input: ItemSetInput!) { itemSet(input: $input)"
-            " { results { sku outcome item { stated asOf } }"
+            " { results { sku outcome item { stated asOf variants { id } } }"
             " userErrors { code message path } } }",
             {
                 "input": {
@@ -64,6 +65,12 @@ def set_(
         ["SKU", "Outcome", "Stated"],
         [[row["sku"], row["outcome"], (row["item"] or {}).get("stated")] for row in results],
     )
+    # A misspelt SKU is a good statement about something that nobody sells.
+    unsold = [row["sku"] for row in results if row["item"] and not row["item"]["variants"]]
+    if unsold:
+        more = f" and {len(unsold) - _SHOWN} more" if len(unsold) > _SHOWN else ""
+        named = ", ".join(unsold[:_SHOWN])
+        session.out.note(f"Kept, but no listing has this SKU so far: {named}{more}.")
 
 
 def list_(
@@ -113,7 +120,7 @@ def _pairs(session: Session, said: list[str]) -> Iterator[tuple[str, int | None]
         sku, separator, quantity = pair.rpartition("=")
         if not separator or (quantity and not quantity.isdecimal()):
             raise session.fail(
-                f"{pair}: take SKU=QUANTITY with a whole number, or SKU= for no statement.",
+                f"{pair}: take SKU=QUANTITY with a whole number from 0, or SKU= for no statement.",
                 code="USAGE",
                 exit_code=Exit.USAGE,
             )

@@ -107,6 +107,9 @@ def list_(
     session.out.table(
         ["Channel", "SKU", "Title", "Wanted", "Seen", "Link", "Sync", "Values", "To know"],
         [_line(listing, variant) for listing in rows for variant in listing["variants"]["nodes"]],
+        empty="No listing is like that."
+        if where
+        else "No listings yet; `listings import` adds some.",
     )
     if len(rows) >= limit:
         session.out.note(f"The first {limit}; more with --limit.")
@@ -123,7 +126,7 @@ def _line(listing: Json, variant: Json) -> Sequence[Cell]:
         variant["seenPresence"],
         variant["link"]["state"],
         variant["syncStatus"],
-        ", ".join(
+        "\n".join(
             _value(each)
             for each in variant["values"]
             if each["wanted"] is not None or each["seen"] is not None

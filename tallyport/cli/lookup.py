@@ -61,6 +61,8 @@ def channel(session: Session, name: str | None) -> ChannelRef:
         raise session.fail(f"Say which channel with --channel; there are: {names}.", code="MISSING")
     near = get_close_matches(name, [each.name for each in known], n=1)
     hint = f"Did you mean {near[0]}?" if near else "`tallyport channel list` shows them."
+    if not known:
+        hint = "None is connected yet; connect one with `tallyport channel connect`."
     raise session.fail(f"There is no channel {name}. {hint}", code="NOT_FOUND")
 
 

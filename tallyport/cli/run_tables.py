@@ -39,6 +39,8 @@ def describe(session: Session, run: Json) -> None:
         )
     if report["attention"]:
         session.out.say(f"{report['attention']} need a person: tallyport listings list --attention")
+    if not run["actionCounts"] and run["finishedAt"] is not None and run["error"] is None:
+        session.out.say("Nothing had to be done.")
     if run["actionCounts"]:
         session.out.table(
             ["Action", "State", "Reason", "Number"],
@@ -102,8 +104,8 @@ def subject(action: Json) -> str:
 
 
 def changes_text(changes: Json) -> str:
-    """Before and after of each field, on one line."""
-    return ", ".join(
+    """Before and after of each field, a line for each."""
+    return "\n".join(
         f"{change['field']} {_value(change['before'])} → {_value(change['after'])}"
         for change in changes
     )
@@ -117,8 +119,27 @@ def seconds_of(run: Json) -> float | None:
     return round(took.total_seconds(), 1)
 
 
+def value_text(value: Json) -> str:
+    """A value as people write it: money with its currency, lists and maps without brackets."""
+    match value:
+        case {"amount": amount, "currency": currency}:
+            return f"{amount} {currency}"
+        case {"value": number, "unit": unit}:
+            return f"{number} {unit}"
+        case dict():
+            return ", ".join(f"{name}: {value_text(part)}" for name, part in value.items())
+        case list() if value and all(isinstance(part, list) for part in value):
+            return ", ".join(" > ".join(map(value_text, part)) for part in value)
+        case list():
+            return ", ".join(map(value_text, value))
+        case True | False:
+            return "yes" if value else "no"
+        case None:
+            return "-"
+        case _:
+            return str(value)
+
+
 def _value(value: Json) -> str:
-    if value is None:
-        return "-"
-    text = str(value)
+    text = value_text(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from reconcile.core.actions import ActionKind
 from reconcile.core.types import Operation
@@ -112,7 +112,7 @@ def followed(session: Session, run_id: str) -> Json:
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=session.out.notes, transient=True) as bar:
+    with session.out.progress(*columns) as bar:
         task = bar.add_task("queued", total=None)
 
         def look(run: Json) -> None:
@@ -130,9 +130,8 @@ def conclude(session: Session, run: Json) -> None:
         describe(session, run)
         show_actions(session, run["id"], limit=_SHOWN_ACTIONS)
     if run["isPlanOnly"] and run["state"] == "PLANNED":
-        session.out.note(
-            f"Nothing was written. To carry it out: tallyport runs approve {run['id']}"
-        )
+        how = f" To carry it out: tallyport runs approve {run['id']}"
+        session.out.note(f"Nothing was written.{how if run['actionCounts'] else ''}")
         return
     code = _RESULTS.get(run["result"] or "", Exit.DONE)
     if not run["result"] and run["waitingFor"] is not None:
@@ -181,6 +180,7 @@ def list_(
             ]
             for row in rows
         ],
+        empty="No run yet. Ask for one with: tallyport run OPERATION CHANNEL",
     )
 
 
@@ -281,6 +281,7 @@ def log(
             ]
             for row in rows
         ],
+        empty="This run sent nothing that changes the store.",
     )
 
 

@@ -50,7 +50,14 @@ def sandbox(
     if lifeline:
         end_with_starter()
     configure_logs("warning")
-    asyncio.run(_serve(found.name, found.sandbox(image_hosts=frozenset(image_host or ())), port))
+    simulator = found.sandbox(image_hosts=frozenset(image_host or ()))
+    try:
+        asyncio.run(_serve(found.name, simulator, port))
+    except OSError as error:
+        raise session.fail(
+            f"Cannot listen on port {port} ({error.strerror}); choose another with --port.",
+            code="SYSTEM",
+        ) from error
 
 
 async def _serve(name: str, simulator: "Sandbox", port: int) -> None:

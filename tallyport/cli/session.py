@@ -14,9 +14,17 @@ import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.progress import Progress, ProgressColumn
 
-from tallyport.client import ApiClient, ClientError, Json, RefusedError
+from tallyport.cli.tables import print_facts, print_table
+from tallyport.client import (
+    ApiClient,
+    ClientError,
+    Json,
+    NotAllowedError,
+    RefusedError,
+    UnreachableError,
+)
 from tallyport.keys import SecretKeyError
 from tallyport.local import read_local
 from tallyport.services import ServicesError
@@ -35,6 +43,15 @@ class Exit(IntEnum):
     PARTIAL = 3
     INTERRUPTED = 130
 
+
+_CODES: Mapping[type[Exception], str] = {
+    UnreachableError: "UNREACHABLE",
+    NotAllowedError: "NOT_ALLOWED",
+    SettingsError: "SETTINGS",
+    SecretKeyError: "SECRET_KEY",
+    ServicesError: "SERVICES",
+}
+"""Codes of faults that no API told; all other ones are `FAULT`."""
 
 Body: TypeAlias = Callable[..., None]
 
@@ -65,28 +82,36 @@ class Output:
         self.notes.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str = ""
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Cell]],
+        *,
+        title: str = "",
+        empty: str = "",
     ) -> None:
-        """Print rows for a person; nothing when asked for JSON."""
+        """Print rows for a person, or what it means that there are none; nothing for JSON."""
         if self.as_json:
             return
-        table = Table(*columns, title=title or None, title_justify="left", header_style="bold")
-        for column in table.columns:
-            column.overflow = "fold"
-        for row in rows:
-            table.add_row(*(escape(shown(cell)) for cell in row))
-        self._answers.print(table)
+        texts = [[shown(cell) for cell in row] for row in rows]
+        if not texts and empty:
+            self.say(empty)
+            return
+        print_table(self._answers, columns, texts, title=title)
 
     def facts(self, pairs: Mapping[str, Cell]) -> None:
         """Print names and values below each other, without what is empty; nothing for JSON."""
         if self.as_json:
             return
-        grid = Table.grid(padding=(0, 2))
-        for name, value in pairs.items():
-            if value in (None, ""):
-                continue
-            grid.add_row(f"[bold]{escape(name)}[/]", escape(shown(value)))
-        self._answers.print(grid)
+        print_facts(
+            self._answers,
+            {name: shown(value) for name, value in pairs.items() if value not in (None, "")},
+        )
+
+    def progress(self, *columns: ProgressColumn) -> Progress:
+        """A bar on standard error while something goes on; nothing where nobody watches."""
+        return Progress(
+            *columns, console=self.notes, transient=True, disable=not self.notes.is_terminal
+        )
 
     def problems(self, problems: Sequence[Mapping[str, Json]]) -> None:
         """Print what was refused: as JSON on standard output, else on standard error."""
@@ -120,7 +145,7 @@ class Session:
 
     def __init__(self, url: str | None, token: str | None, *, as_json: bool) -> None:
         self.out = Output(as_json=as_json)
-        self._url = url
+        self._url = None if url is None else url.rstrip("/")
         self._token = token
         self._api: ApiClient | None = None
         self._settings: Settings | None = None
@@ -157,7 +182,7 @@ class Session:
             if url is None or token is None:
                 local = read_local(self.settings.data_dir)
                 # A local token is for the local address only; it is never sent anywhere else.
-                if local is not None and url in (None, local.url):
+                if local is not None and url in (None, local.url.rstrip("/")):
                     url, token = local.url, token or local.token
             self._api = ApiClient(url or self.settings.base_url, token)
         return self._api
@@ -209,7 +234,7 @@ def command(app: typer.Typer, name: str, *, uses_api: bool = True) -> Callable[[
                 values.pop("url", None), values.pop("token", None), as_json=values.pop("as_json")
             )
             with session:
-                _guarded(session, body, values)
+                _guarded(session, body, values, uses_api=uses_api)
 
         parameters = [parameter.replace(kind=keyword) for parameter in own] + added
         # Typer reads both; a decorated function has neither of its own.
@@ -222,11 +247,12 @@ def command(app: typer.Typer, name: str, *, uses_api: bool = True) -> Callable[[
     return register
 
 
-def _guarded(session: Session, body: Body, values: Mapping[str, Any]) -> None:
+def _guarded(session: Session, body: Body, values: Mapping[str, Any], *, uses_api: bool) -> None:
     try:
         body(session, **values)
     except KeyboardInterrupt as error:
-        session.out.note("Interrupted. What was asked for goes on in the worker.")
+        on = " What was asked for goes on in the worker." if uses_api else ""
+        session.out.note(f"Interrupted.{on}")
         raise typer.Exit(Exit.INTERRUPTED) from error
     except RefusedError as error:
         session.out.problems(
@@ -237,12 +263,12 @@ def _guarded(session: Session, body: Body, values: Mapping[str, Any]) -> None:
         )
         raise typer.Exit(Exit.REFUSED) from error
     except (ClientError, SettingsError, ServicesError, SecretKeyError) as error:
-        code = type(error).__name__.removesuffix("Error")
+        code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "FAULT")
         session.out.problems([{"code": code, "message": str(error), "path": []}])
         raise typer.Exit(Exit.REFUSED) from error
     except OSError as error:
         # A file that cannot be read, a port that is taken: the system says it well enough.
         name = f"{error.filename}: " if error.filename else ""
         text = f"{name}{error.strerror or error}"
-        session.out.problems([{"code": "SystemError", "message": text, "path": []}])
+        session.out.problems([{"code": "SYSTEM", "message": text, "path": []}])
         raise typer.Exit(Exit.REFUSED) from error

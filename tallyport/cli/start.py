@@ -101,11 +101,12 @@ def serve(
     if lifeline:
         end_with_starter()
     listener = None if socket_number is None else socket.socket(fileno=socket_number)
-    run_server(
-        settings,
-        listener=listener,
-        on_ready=lambda url: session.out.note(f"The API answers at {url} (process {os.getpid()})"),
-    )
+
+    def ready(url: str) -> None:
+        session.out.note(f"The API answers at {url} (process {os.getpid()})")
+
+    # Below `up` it is `up` that says where the API answers.
+    run_server(settings, listener=listener, on_ready=None if lifeline else ready)
 
 
 def worker(

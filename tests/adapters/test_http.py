@@ -1,6 +1,7 @@
 """Sending and failing: which error, with which effect, and what the log keeps."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -196,6 +197,18 @@ async def test_cut_texts_hold_no_part_of_a_secret(before: int) -> None:
         caller, transport = caller_of(lambda _, s=status: httpx.Response(s, text=page))  # type: ignore[misc]
         error = await failed(caller, call(is_write=True))
         assert "cs_p" not in f"{error.message} {transport.records}"
+
+
+@given(st.recursive(st.text("a\x00\\u0", max_size=12), lambda inner: st.lists(inner, max_size=3)))
+def test_null_characters_are_left_out(value: Any) -> None:
+    """Texts come without null characters, which no database column takes, and else unchanged."""
+
+    def without(found: Any) -> Any:
+        if isinstance(found, list):
+            return [without(item) for item in found]
+        return found.replace("\x00", "")
+
+    assert parse_json(json.dumps(value).encode()) == (True, without(value))
 
 
 async def test_byte_order_mark_is_forgiven() -> None:

@@ -97,6 +97,27 @@ def test_public_addresses_pass(address: str) -> None:
     assert is_public(address)
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["2130706433", "0x7f.0.0.1", "127.1", "0", "localhost", "127.0.0.1.", "[::1]", "me@127.0.0.1"],
+)
+async def test_disguised_loopback_is_refused(host: str) -> None:
+    """What the system's own resolver takes for this machine is refused, however it is written."""
+    reached = FakeNet({})
+    guard = GuardedTransport(inner=reached.inner)
+    async with httpx.AsyncClient(transport=guard) as client:
+        with pytest.raises(AddressRefusedError):
+            await client.get(f"https://{host}/")
+    assert reached.reached == []
+
+
+async def test_name_too_long_for_dns_is_unknown() -> None:
+    """A label of more than 63 letters is a name nobody knows, not a crash."""
+    async with httpx.AsyncClient(transport=GuardedTransport(inner=FakeNet({}).inner)) as client:
+        with pytest.raises(httpx.ConnectError, match="unknown"):
+            await client.get(f"https://{'a' * 70}.example/")
+
+
 async def test_one_private_address_among_several_is_enough() -> None:
     """A name that also resolves to a private address is refused whole."""
     net = FakeNet({"shop.example": [PUBLIC, "10.0.0.1"]})

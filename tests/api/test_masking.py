@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.masking import is_passing
 from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
 from tests.adapter_double import Credentials
@@ -184,3 +186,13 @@ async def test_a_bad_id_in_a_mutation_is_a_user_error(api: Client) -> None:
 
     assert error["code"] == "BAD_ID"
     assert "opaque strings such as" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("state", "passes"), [("40P01", True), ("40001", True), ("57P03", True), ("23505", False)]
+)
+async def test_what_passes_is_told_from_what_does_not(state: str, passes: bool) -> None:
+    """A deadlock or a starting database is worth asking again, a violated rule is not."""
+    driver = type("Raised", (Exception,), {"sqlstate": state})("words")
+
+    assert is_passing(DBAPIError("SELECT 1", {}, driver)) is passes

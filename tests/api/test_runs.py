@@ -90,10 +90,13 @@ async def test_what_the_guard_holds_back_waits_for_approval(
         id=held["id"],
     )
     products = len(store.products)
+    (nothing,) = await api.refusal("runApprove", {"id": held["id"], "guards": []})
     await api.do("runApprove", {"id": held["id"], "guards": ["DELIST"]}, "due")
     await drain_until_idle(deps, 1)
 
     (verdict,) = shown["run"]["guard"]
+    # An empty part is no part: it must not approve everything.
+    assert nothing["code"] == "WRONG_STATE"
     assert (verdict["kind"], verdict["isAllowed"], verdict["planned"]) == ("DELIST", False, 14)
     assert len(shown["run"]["actions"]["nodes"]) == 14
     assert products == 14

@@ -43,6 +43,20 @@ query Q($first: Int!) { actions(first: $first, where: {kinds: [SYNC]}) { nodes {
   channel { name } run { state } attempts { url } variant { sku } } } }
 """
 
+ATTEMPTS = """
+query Q($first: Int!) { attempts(first: $first) { nodes { method url runId actionIds } } }
+"""
+IMPORTS = """
+query Q($first: Int!) { imports(first: $first) { nodes { name state counts channel { name
+  counts { linked } } run { state } problems(first: 5) { nodes { line code } } } } }
+"""
+CHANNELS = """
+query Q($first: Int!) { channels(first: $first) { nodes { name platform { title } account
+  { name } operations { operation template { rules { source } } } counts { linked } attention
+  { reason count } conditions { reason } health budget { message } recentRuns { state waitingFor
+  { code } actionCounts { kind } } } } }
+"""
+
 
 @pytest.fixture
 async def shop(api: Client, deps: Deps, store: DoubleStore) -> str:
@@ -73,6 +87,10 @@ async def shop(api: Client, deps: Deps, store: DoubleStore) -> str:
         given = {"channel": channel, "operation": "SYNC_LISTINGS", "isFull": more == 0}
         await api.do("runRequest", given, "")
         await drain_until_idle(deps, 1)
+        bad = b"sku,title\n,Nameless\n"
+        await api.http.post("/imports?channel=shop", content=bad)
+    second = {"double": {"store": "other", "secret": "right"}}
+    await api.do("channelConnect", {"name": "second", "credentials": second}, "")
     return channel
 
 
@@ -85,8 +103,21 @@ async def shop(api: Client, deps: Deps, store: DoubleStore) -> str:
         (MIRROR, 5, 50, 6),
         (CONDITIONS, 5, 50, 5),
         (ACTIONS, 5, 50, 7),
+        (ATTEMPTS, 1, 4, 2),
+        (IMPORTS, 1, 4, 5),
+        (CHANNELS, 1, 2, 10),
     ],
-    ids=["listings", "runs", "items", "mirror", "conditions", "actions"],
+    ids=[
+        "listings",
+        "runs",
+        "items",
+        "mirror",
+        "conditions",
+        "actions",
+        "attempts",
+        "imports",
+        "channels",
+    ],
 )
 async def test_a_list_costs_a_constant_number_of_statements(
     api: Client, engine: AsyncEngine, shop: str, query: str, few: int, many: int, most: int

@@ -21,7 +21,6 @@ from reconcile.store.imports import (
     due_imports,
     imports_by_ids,
     list_imports,
-    list_problems,
     problem_pages,
 )
 from reconcile.store.items import items_by_sku
@@ -166,8 +165,9 @@ async def test_bad_rows_are_reported_and_good_ones_imported(shop: Shop) -> None:
     assert done.state == "DONE"
     assert (done.counts["created"], done.counts["errors"], done.counts["lost"]) == (2, 4, 3)
     async with shop.deps.engine.connect() as conn:
-        page = await list_problems(conn, import_id, None, 2)
-        rest = await list_problems(conn, import_id, page.rows[-1].id, 10)
+        page = (await problem_pages(conn, [import_id], None, 2))[import_id]
+        after = page.rows[-1].id
+        rest = (await problem_pages(conn, [import_id], after, 10))[import_id]
         pages = await problem_pages(conn, [import_id, 77], None, 3)
     found = [(row.line, row.code) for row in (*page.rows, *rest.rows)]
     assert found == [
@@ -190,7 +190,7 @@ async def test_a_sku_that_moved_to_another_parent_is_reported(shop: Shop) -> Non
     done = await state_of(shop, import_id)
     assert (done.counts["created"], done.counts["errors"]) == (1, 1)
     async with shop.deps.engine.connect() as conn:
-        problem = (await list_problems(conn, import_id, None, 5)).rows[0]
+        problem = (await problem_pages(conn, [import_id], None, 5))[import_id].rows[0]
     assert (problem.line, problem.sku, problem.code) == (2, "TEE-S", "SkuUnderOtherParent")
     assert "TEE" in problem.message
     assert (await shop.variant("TEE-S")).listing_id != (await shop.variant("NEW-1")).listing_id

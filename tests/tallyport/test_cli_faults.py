@@ -10,7 +10,9 @@ from typer.testing import CliRunner, Result
 
 from tallyport.cli import build_app
 from tallyport.cli.reference import reference
+from tallyport.cli.session import Session
 from tallyport.local import LocalInstance, write_local
+from tallyport.settings import load_settings
 
 
 def _run(*arguments: str, data_dir: Path, **environment: str) -> Result:
@@ -32,7 +34,7 @@ def test_faults_are_json_too(tmp_path: Path) -> None:
     result = _run("runs", "list", "--url", "http://127.0.0.1:9", "--json", data_dir=tmp_path)
 
     assert result.exit_code == 1
-    assert orjson.loads(result.stdout)["errors"][0]["code"] == "Unreachable"
+    assert orjson.loads(result.stdout)["errors"][0]["code"] == "UNREACHABLE"
 
 
 def test_a_misspelt_setting_is_named(tmp_path: Path) -> None:
@@ -93,3 +95,24 @@ def test_the_local_token_is_never_sent_elsewhere(tmp_path: Path) -> None:
     assert heard == [""]
     assert result.exit_code == 1
     assert "tallyport token create" in result.stderr
+
+
+def test_an_address_with_a_slash_is_the_same_address(tmp_path: Path) -> None:
+    """The local token goes to the local address, with and without a slash at its end."""
+    write_local(tmp_path, LocalInstance("http://127.0.0.1:9", "tp_secret"))
+    session = Session("http://127.0.0.1:9/", None, as_json=True)
+    session._settings = load_settings().model_copy(update={"data_dir": tmp_path})
+
+    with session, session.api as api:
+        assert api._http.headers["authorization"] == "Bearer tp_secret"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+def test_a_database_out_of_reach_is_told(command: str, tmp_path: Path) -> None:
+    """The setting to look at is named, and the password is not."""
+    address = "postgresql://someone:hidden-word@127.0.0.1:9/shop"
+    result = _run(command, data_dir=tmp_path, TALLYPORT_DATABASE_URL=address)
+
+    assert result.exit_code == 1
+    assert "TALLYPORT_DATABASE_URL" in result.stderr
+    assert "hidden-word" not in result.output

@@ -119,3 +119,40 @@ def test_a_file_is_streamed_and_its_bytes_told(tmp_path: Path) -> None:
 
     assert result == {"import": {"id": "x"}}
     assert told == [6]
+
+
+def test_a_database_that_starts_is_waited_for() -> None:
+    """A query is asked again while the API says that its database is away, in both its forms."""
+    away = {"message": "starting", "extensions": {"code": "UNAVAILABLE"}}
+    answers = iter(
+        [
+            httpx.Response(200, json={"data": None, "errors": [away]}),
+            httpx.Response(503, json={"error": {"code": "UNAVAILABLE", "message": "starting"}}),
+            httpx.Response(200, json={"data": {"x": 1}}),
+        ]
+    )
+
+    with _client(lambda _: next(answers)) as api:
+        assert api.query("{ x }") == {"x": 1}
+
+
+def test_a_refused_upload_keeps_its_code(tmp_path: Path) -> None:
+    """What the API refuses of a file is a refusal with its code, not a fault of the API."""
+    file = tmp_path / "catalog.csv"
+    file.touch()
+    told = {"error": {"code": "EMPTY", "message": "The file is empty."}}
+
+    with (
+        _client(lambda _: httpx.Response(400, json=told)) as api,
+        pytest.raises(RefusedError) as caught,
+    ):
+        api.upload(file, {})
+
+    assert [refusal.code for refusal in caught.value.refusals] == ["EMPTY"]
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://tally.example"])
+def test_what_is_no_address_is_told(url: str) -> None:
+    """An address without http is named at once instead of being tried."""
+    with pytest.raises(UnreachableError, match="looks like http://"):
+        ApiClient(url, None)

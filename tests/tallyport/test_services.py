@@ -256,7 +256,13 @@ def test_removed_data_directory_ends_the_servers(data_dir: Path) -> None:
     """Removing the directory under running servers ends them instead of leaving them behind."""
     services = open_services(embedded(data_dir))
     postgres = pid_of(data_dir, Server.POSTGRES)
-    shutil.rmtree(data_dir)
+
+    def removed() -> bool:
+        # The servers go on writing files into it meanwhile.
+        shutil.rmtree(data_dir, ignore_errors=True)
+        return not data_dir.exists()
+
+    until(removed)
     until(lambda: not Path(f"/proc/{postgres}").exists())
     services.close()
 

@@ -104,3 +104,13 @@ def test_a_taken_port_is_told(tmp_path: Path, instance: Any) -> None:
     assert result.exit_code == 1
     assert "--port" in result.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_a_second_one_with_the_same_directory_is_refused(instance: Any) -> None:
+    """It would hide the first from the command line; the answer says where that one is."""
+    before = read_local(instance.data_dir)
+    result = instance.run("up", "--data-dir", str(instance.data_dir), "--port", "0")
+
+    assert result.exit_code == 1
+    assert instance.url in result.stderr
+    assert read_local(instance.data_dir) == before

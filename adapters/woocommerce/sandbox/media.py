@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from adapters.sandbox import Json
 from adapters.woocommerce.sandbox.errors import ApiError
@@ -17,6 +17,7 @@ from adapters.woocommerce.sandbox.items import Item, Media
 from adapters.woocommerce.sandbox.store import Store
 from adapters.woocommerce.sandbox.text import php_text
 
+_PORTS = (None, 80, 443, 8080)  # WordPress fetches from no other
 UPLOADS = "/wp-content/uploads/"
 ASSETS = "/wp-content/plugins/woocommerce/assets/images/"
 ASSET_FILES = frozenset({"calendar.png", "help.png", "icons/loader.png"})
@@ -40,9 +41,17 @@ def _failure(store: Store, address: str, base: str) -> str | None:
         return "Not Found"
     if parts.netloc and parts.netloc == urlsplit(base).netloc:
         return None if is_served(store, parts.path) else "Not Found"
-    if host in store.options.image_hosts or host.endswith(".example"):
+    if host in store.options.image_hosts:
         return None
-    return refused
+    is_fetched = host.endswith(".example") and _port(parts) in _PORTS
+    return None if is_fetched else refused
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        return 0
 
 
 def _address(src: Json) -> str:

@@ -48,6 +48,9 @@ class SandboxOptions:
     """Whether the store takes the connection for TLS, so that Basic works on loopback. False: a
     plain http store, where only OAuth 1.0a signatures open anything."""
 
+    manages_stock: bool = True
+    """Whether stock management is enabled in the store's settings; else quantities are ignored."""
+
     image_hosts: frozenset[str] = frozenset()
     """Hosts whose images can be downloaded, besides those ending in `.example` and the store."""
 

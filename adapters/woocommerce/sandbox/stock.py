@@ -134,6 +134,8 @@ def set_variation_stock(item: Item, body: Body) -> None:
 
 def settle_stock(store: Store, item: Item) -> None:
     """Derive what follows from the stock fields, as every save does."""
+    if not store.options.manages_stock:
+        item.manage_stock = False
     if item.manage_stock:
         item.stock_status = _status(item.stock_quantity or 0, item.backorders)
         return

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from reconcile.contract import WRITES, Confirmation, ConfirmState, Write
+from reconcile.contract import (
+    WRITES,
+    Confirmation,
+    ConfirmState,
+    Effect,
+    UnavailableError,
+    Write,
+)
 from reconcile.core.actions import ActionKind, Outcome
 from tests.adapters.shops import (
     WooShop,
@@ -173,3 +180,42 @@ async def test_unreadable_stores_cannot_be_told_per_kind() -> None:
     found = await shop.adapter().confirm([publish, sync])
     assert found[publish.key].state is ConfirmState.CANNOT_TELL
     assert found[sync.key].state is ConfirmState.DONE
+
+
+async def test_half_a_batch_is_told_apart() -> None:
+    """A crash in the middle leaves the first rows done, the others not; each is told by itself."""
+    shop = WooShop.open([{"name": f"P{n}", "sku": f"P{n}"} for n in range(4)])
+    seen = await variants(shop.adapter())
+    writes = [
+        write_of(ActionKind.SYNC, pair, sync={"regular_price": "6"}) for pair in seen.values()
+    ]
+    shop.fault("partly", method="POST", status=500)
+    _, error = await tell_until_error(shop.adapter().sync(writes))
+    assert isinstance(error, UnavailableError)
+    assert error.effect is Effect.POSSIBLE
+    found = await shop.adapter().confirm(writes)
+    states = [found[write.key].state for write in writes]
+    assert states == [ConfirmState.DONE] * 2 + [ConfirmState.NOT_DONE] * 2
+
+
+async def test_half_created_products_are_told_apart() -> None:
+    """Of a batch of new products that crashed in the middle the first half is found by SKU."""
+    shop = WooShop.open()
+    writes = [new_listing(f"P{n}", f"P{n}") for n in range(4)]
+    shop.fault("partly", method="POST", status=500)
+    _, error = await tell_until_error(shop.adapter().publish(writes))
+    assert isinstance(error, UnavailableError)
+    found = await shop.adapter().confirm(writes)
+    states = [found[write.key].state for write in writes]
+    assert states == [ConfirmState.DONE] * 2 + [ConfirmState.NOT_DONE] * 2
+
+
+async def test_changed_type_is_not_a_deletion() -> None:
+    """A product that became variable is still there: the delisting is stale, not done."""
+    shop = WooShop.open([MUG])
+    write = write_of(ActionKind.DELIST, (await variants(shop.adapter()))["MUG"])
+    shop.sandbox.shop({"do": "update", "sku": "MUG", "fields": {"type": "variable"}})
+    found = await confirm(shop, write)
+    assert found.result is not None
+    assert found.result.outcome is Outcome.STALE
+    assert found.result.gone is not None

@@ -100,3 +100,16 @@ async def test_trashed_product_is_deleted_for_good() -> None:
     assert told.result.outcome is Outcome.APPLIED
     assert shop.holdings() == []
     assert await everything(shop.adapter()) == {}
+
+
+async def test_product_that_cannot_be_read_is_not_deleted() -> None:
+    """Where the look before deleting shows what nobody understands, deleting waits."""
+    shop = WooShop.open([MUG])
+    seen = await variants(shop.adapter())
+    headers = {"X-WP-Total": "1", "X-WP-TotalPages": "1"}
+    body = f'[{{"id": {shop.held("MUG")["id"]}, "type": "simple"}}]'
+    shop.fault("status", method="GET", status=200, body=body, headers=headers)
+    write = ending(seen, "MUG")
+    told = await tell([write], shop.adapter().delist([write]))
+    assert told.result.outcome is Outcome.RETRYING
+    assert len(shop.holdings()) == 1

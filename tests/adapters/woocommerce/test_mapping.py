@@ -81,9 +81,10 @@ def test_canonical_refuses(field: str, value: Any, reason: str) -> None:
 
 
 def test_keys() -> None:
-    """SKUs are exact but for blanks around them; UPCs are compared by their digits."""
+    """SKUs are exact but for blanks no store keeps; UPCs are compared by their digits."""
     assert key("sku", " Mug-1 ") == "Mug-1"
     assert key("sku", "a&amp;b") == "a&b"
+    assert key("sku", "A \t B") == "A B"
     assert key("sku", "  ") is None
     assert key("upc", "0123 4567-8905") == "012345678905"
 

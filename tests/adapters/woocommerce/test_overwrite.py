@@ -115,6 +115,44 @@ async def test_images_are_sent_by_id_once_known() -> None:
     }
 
 
+async def test_global_attributes_and_flags_stay() -> None:
+    """Merging leaves ids, options, places and flags of the others, and what variations chose."""
+    others = [
+        {"name": "Material", "global": True, "options": ["Wool", "Silk"], "position": 4},
+        {"name": "Size", "options": ["S", "M"], "variation": True, "position": 2},
+        {"name": "UPC", "options": ["1"], "visible": False, "position": 1},
+    ]
+    shop = WooShop.open([{**TEE, "attributes": others}])
+    (before,) = shop.holdings()
+    told = await overwrite(shop, "TEE-S", {"attributes": {"Fit": "slim"}, "name": "Shirt"})
+    assert told.result.outcome is Outcome.APPLIED
+    (sent,) = [row for record in shop.transport.records for row in record.request["update"]]  # type: ignore[index, call-overload]
+    rows = {row["name"]: row for row in sent["attributes"]}
+    assert rows["Material"]["id"] > 0
+    assert (rows["Material"]["position"], rows["Material"]["variation"]) == (4, False)
+    assert (rows["Size"]["variation"], rows["Size"]["position"]) == (True, 2)
+    assert (rows["UPC"]["visible"], rows["UPC"]["options"]) == (False, ["1"])
+    (after,) = shop.holdings()
+    assert len(after["attributes"]) == len(before["attributes"]) + 1
+    (row,) = (await everything(shop.adapter())).values()
+    assert {item.options for item in row.variants} == {(("Size", "S"),), (("Size", "M"),)}
+
+
+async def test_variation_gets_the_main_image_back() -> None:
+    """A variation that had a picture of its own shows its product's when that is wanted."""
+    shop = WooShop.open([TEE])
+    told = await overwrite(shop, "TEE-S", {"images": [A]}, {"image": B})
+    media = dict(told.result.media)
+    assert set(media) == {A, B}
+    told = await overwrite(shop, "TEE-S", {"images": [A]}, {"image": A}, media=media)
+    assert told.result.outcome is Outcome.APPLIED
+    row = {"id": shop.held("TEE-S")["id"], "image": {"id": int(media[A])}}
+    assert {"update": [row]} in [record.request for record in shop.transport.records]
+    (product,) = (await everything(shop.adapter())).values()
+    images = {item.sku: item.import_fields["images"] for item in product.variants}
+    assert images["TEE-S"] == images["TEE-M"]
+
+
 async def test_images_lost_by_the_store_are_uploaded_again() -> None:
     """A media id the store does not know any more is replaced by the source address."""
     shop = WooShop.open([MUG])

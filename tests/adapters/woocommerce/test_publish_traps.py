@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from reconcile.contract import Step
-from reconcile.core.actions import Outcome
-from tests.adapters.shops import WooShop, new_listing, tell, tell_until_error
+from reconcile.core.actions import ActionKind, Outcome
+from tests.adapters.shops import (
+    WooShop,
+    everything,
+    new_listing,
+    tell,
+    tell_until_error,
+    variants,
+    write_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -82,7 +90,7 @@ async def test_taken_sku_of_the_listing_itself_cannot_be_linked() -> None:
 async def test_other_accents_are_named() -> None:
     """A SKU that differs in accents only is taken for the same by the store, and is named."""
     shop = WooShop.open([{"name": "Mug", "sku": "CAFE"}])
-    write = new_listing("Mug", "caf\u00e9")
+    write = new_listing("Mug", "café")
     told = await tell([write], shop.adapter().publish([write]))
     assert told.result.code == "SkuInOtherCase"
     assert "CAFE" in told.result.message
@@ -128,3 +136,81 @@ async def test_lost_step_does_not_hide_the_others() -> None:
     told = await tell(writes, shop.adapter().publish(writes))
     assert told.results[lost.key].outcome is Outcome.STALE
     assert told.results["PUBLISH:Mug"].outcome is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("skus", [("MUG",), ("TEE-S", "TEE-M")])
+async def test_category_that_went_away_is_told(skus: tuple[str, ...]) -> None:
+    """A category deleted after it was looked up is dropped by the store; the publish says so."""
+    shop = WooShop.open([{"name": "Old", "sku": "OLD", "categories": [{"name": "Kitchen"}]}])
+    adapter = shop.adapter()
+    assert await everything(adapter)  # the adapter knows the category from here on
+    await delete_category(shop, "Kitchen")
+    write = new_listing("Thing", *skus, content={"categories": [["Kitchen"]]})
+    told = await tell([write], adapter.publish([write]))
+    assert (told.result.outcome, told.result.code) == (Outcome.FAILED, "NotAccepted")
+    assert "categories" in told.result.message
+    again = new_listing("Other", "OTHER", content={"categories": [["Kitchen"]]})
+    told = await tell([again], adapter.publish([again]))
+    assert told.result.outcome is Outcome.APPLIED, told.result.message
+
+
+async def test_category_that_went_away_is_overwritten_again() -> None:
+    """An overwrite with a category that is gone is tried again, and finds or makes it anew."""
+    shop = WooShop.open([{"name": "Mug", "sku": "MUG", "categories": [{"name": "Kitchen"}]}])
+    adapter = shop.adapter()
+    seen = (await variants(adapter))["MUG"]
+    await delete_category(shop, "Kitchen")
+    content = {"categories": [["Kitchen"]]}
+    write = replace(write_of(ActionKind.OVERWRITE, seen), content=content)
+    told = await tell([write], adapter.overwrite([write]))
+    assert told.result.outcome is Outcome.RETRYING
+    told = await tell([write], adapter.overwrite([write]))
+    assert told.result.outcome is Outcome.APPLIED, told.result.message
+    (row,) = (await everything(shop.adapter())).values()
+    assert row.content["categories"] == [["Kitchen"]]
+
+
+async def delete_category(shop: WooShop, name: str) -> None:
+    """Delete a category as the merchant does."""
+    url, key = (
+        f"{shop.url}/wp-json/wc/v3/products/categories",
+        shop.sandbox.credentials_at(shop.url),
+    )
+    auth = (key["consumer_key"], key["consumer_secret"])
+    rows = (await shop.transport.http.get(url, auth=auth)).json()
+    (found,) = [row["id"] for row in rows if row["name"] == name]
+    answer = await shop.transport.http.delete(f"{url}/{found}?force=true", auth=auth)
+    assert answer.status_code == 200
+
+
+async def test_quantity_without_stock_management_is_told() -> None:
+    """Where the store has stock management switched off, a product would sell without end."""
+    shop = WooShop.open(options={"manages_stock": False})
+    write = new_listing("Mug", "MUG")
+    told = await tell([write], shop.adapter().publish([write]))
+    assert (told.result.outcome, told.result.code) == (Outcome.FAILED, "NotAccepted")
+    assert "stock_quantity" in told.result.message
+
+
+async def test_blanks_the_store_does_not_keep() -> None:
+    """A SKU with doubled blanks is one with single ones there, and is found again, not doubled."""
+    shop = WooShop.open()
+    write = new_listing("Mug", " A \t B")
+    told = await tell([write], shop.adapter().publish([write]))
+    assert told.result.outcome is Outcome.APPLIED
+    assert shop.holdings()[0]["sku"] == "A B"
+    told = await tell([write], shop.adapter().publish([write]))
+    assert told.result.code == "AlreadyExists"
+    assert told.result.existing is not None
+
+
+async def test_sku_with_markup_is_refused() -> None:
+    """A SKU the store would change is said before a request leaves: nobody would find it again."""
+    shop = WooShop.open()
+    write = new_listing("Mug", "00<b>12</b>")
+    told = await tell([write], shop.adapter().publish([write]))
+    assert (told.result.outcome, told.result.code) == (Outcome.FAILED, "SkuNotPossible")
+    assert shop.requests == {}
+    fine = new_listing("Cup", "5 < 6 > 4")
+    told = await tell([fine], shop.adapter().publish([fine]))
+    assert told.result.code != "SkuNotPossible"

@@ -371,3 +371,54 @@ async def test_unhiding_leaves_the_place_in_the_shop() -> None:
     assert told.result.outcome is Outcome.APPLIED, told.result.message
     held = shop.held("MUG")
     assert (held["status"], held["catalog_visibility"]) == ("publish", "search")
+
+
+async def test_quantity_without_stock_management_is_not_taken() -> None:
+    """A store that has stock management switched off ignores quantities; the hint says where."""
+    shop = WooShop.open([MUG], options={"manages_stock": False})
+    result = await sync(shop, "MUG", stock_quantity=3)
+    assert (result.outcome, result.code) == (Outcome.FAILED, "NotAccepted")
+    assert "Enable stock management" in result.message
+
+
+async def test_shared_stock_comes_back_after_hiding() -> None:
+    """A variation of a shared stock leaves it to be hidden, and is part of it again afterwards."""
+    shop = WooShop.open([{**TEE, "manage_stock": True, "stock_quantity": 9, "backorders": "yes"}])
+    (write,), told = await hide(shop, "TEE-S")
+    held = shop.held("TEE-S")
+    assert (held["manage_stock"], held["stock_quantity"], held["backorders"]) == (True, 0, "no")
+    assert shop.held("TEE")["stock_quantity"] == 9
+    variant = replace(write.variants[0], kept=told.result.kept)
+    write = replace(write, kind=ActionKind.UNHIDE, variants=(variant,))
+    told = await tell([write], shop.adapter().unhide([write]))
+    assert told.result.outcome is Outcome.APPLIED, told.result.message
+    seen = (await variants(shop.adapter()))["TEE-S"][1]
+    assert (seen.aspects["manage_stock"], seen.aspects["stock_quantity"]) == ("parent", 9)
+    assert not seen.unsellable
+
+
+@pytest.mark.parametrize("quantity", [-46, 0, 5])
+@pytest.mark.parametrize("backorders", ["no", "notify", "yes"])
+async def test_backorders_and_debts_come_back_after_hiding(quantity: int, backorders: str) -> None:
+    """Hidden means not sold on backorder either; unhiding restores both, below zero too."""
+    stock = {"manage_stock": True, "stock_quantity": quantity, "backorders": backorders}
+    shop = WooShop.open([{"name": "Mug", "sku": "MUG", "regular_price": "5", **stock}])
+    (write,), told = await hide(shop, "MUG")
+    hidden_one = (await variants(shop.adapter()))["MUG"][1]
+    assert hidden_one.unsellable
+    variant = replace(write.variants[0], kept=told.result.kept)
+    write = replace(write, kind=ActionKind.UNHIDE, variants=(variant,))
+    told = await tell([write], shop.adapter().unhide([write]))
+    assert told.result.outcome is Outcome.APPLIED, told.result.message
+    assert {name: shop.held("MUG")[name] for name in stock} == stock
+
+
+async def test_new_quantity_leaves_backorders_alone() -> None:
+    """A quantity is sent alone: whether the merchant sells beyond it is the merchant's."""
+    stock = {"manage_stock": True, "stock_quantity": -46, "backorders": "notify"}
+    shop = WooShop.open([{**MUG, **stock}])
+    seen = (await variants(shop.adapter()))["MUG"][1]
+    assert seen.seen["stock_quantity"] == -46
+    result = await sync(shop, "MUG", stock_quantity=0)
+    assert result.outcome is Outcome.APPLIED
+    assert shop.held("MUG")["backorders"] == "notify"

@@ -97,13 +97,16 @@ async def test_changed_types_are_gone() -> None:
         assert "another type" in item.message
 
 
-async def test_variation_of_a_deleted_product() -> None:
-    """A variation whose product is gone is gone with it."""
+@pytest.mark.parametrize(("how", "reason"), [("delete", "Deleted"), ("trash", "InTrash")])
+async def test_variation_of_a_deleted_product(how: str, reason: str) -> None:
+    """A variation whose product is gone or in the trash is gone with it."""
     shop = WooShop.open([tee(1)])
     held = shop.held("T-0")
     ref = RemoteRef(str(held["parent_id"]), str(held["id"]))
-    shop.sandbox.shop({"do": "delete", "id": held["parent_id"]})
-    assert isinstance((await shop.adapter().read([ref]))[ref], Gone)
+    shop.sandbox.shop({"do": how, "id": held["parent_id"]})
+    gone = (await shop.adapter().read([ref]))[ref]
+    assert isinstance(gone, Gone)
+    assert gone.reason == reason
 
 
 async def test_products_deleted_during_the_walk_leave_no_error() -> None:

@@ -409,3 +409,14 @@ async def test_notes_are_not_idempotent(store: httpx.AsyncClient) -> None:
     gone = await store.delete(f"{path}/{first}", params={"force": "true"})
     assert gone.status_code == 200
     assert (await store.get(f"{path}/{first}")).status_code == 404
+
+
+@pytest.mark.parametrize("port", [3000, 99999])
+async def test_image_ports(port: int) -> None:
+    """Pictures are fetched from the ports that WordPress allows and from no other."""
+    sandbox = create_sandbox()
+    async with client_of(sandbox) as store:
+        await created(store, images=[{"src": "https://images.example:8080/a.png"}])
+        body = {"name": "x", "images": [{"src": f"https://images.example:{port}/a.png"}]}
+        answer = await store.post("/products", json=body)
+        assert answer.json()["code"] == "woocommerce_product_image_upload_error"

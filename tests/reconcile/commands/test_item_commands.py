@@ -87,6 +87,9 @@ async def test_every_wrong_row_is_named(shop: Shop) -> None:
         Statement("B", 1, basis="GUESS"),
         Statement("C", 1, as_of=datetime(2026, 1, 1)),  # noqa: DTZ001 - that is what is wrong
         Statement("D", 1, as_of=shop.clock() + timedelta(days=1)),
+        Statement("E ", 1),
+        Statement("F\n", 1),
+        Statement("G" * 256, 1),
     ]
     with pytest.raises(CommandError) as raised:
         await set_quantities(shop.deps, wrong, by="me")
@@ -98,6 +101,9 @@ async def test_every_wrong_row_is_named(shop: Shop) -> None:
         ("INVALID", ("statements", "3", "basis")),
         ("INVALID", ("statements", "4", "as_of")),
         ("INVALID", ("statements", "5", "as_of")),
+        ("INVALID", ("statements", "6", "sku")),
+        ("INVALID", ("statements", "7", "sku")),
+        ("INVALID", ("statements", "8", "sku")),
     ]
     async with shop.deps.engine.connect() as conn:
         assert (await list_items(conn, ItemFilter(), None, 10)).rows == ()

@@ -141,7 +141,7 @@ async def test_approving_makes_rows_due_and_drops_what_moved(shop: Shop) -> None
     async with shop.deps.engine.connect() as conn:
         run = (await runs_by_ids(conn, [run_id]))[run_id]
     assert (run.state, run.finished_at, run.approved_by) == ("EXECUTING", None, "boss")
-    assert run.phase["step"] == "execute"
+    assert run.phase["step"] == "recheck"
     with pytest.raises(CommandError) as raised:
         await approve(shop.deps, run_id, by="boss")
     assert codes(raised.value) == [("WRONG_STATE", ("run_id",))]
@@ -168,7 +168,7 @@ async def test_local_rows_are_left_for_the_runtime_to_apply(shop: Shop) -> None:
     await approve(shop.deps, run_id, by="me")
     assert await states(shop) == {"A": ("PLANNED", True)}
     async with shop.deps.engine.connect() as conn:
-        assert (await runs_by_ids(conn, [run_id]))[run_id].phase["step"] == "local"
+        assert (await runs_by_ids(conn, [run_id]))[run_id].phase["step"] == "recheck"
 
 
 async def test_a_plan_from_other_settings_is_refused_whole(shop: Shop) -> None:

@@ -1,11 +1,13 @@
 """A variation of the test platform that publishes in several requests: all created, each shown."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from reconcile.contract import (
     AccountInfo,
     Adapter,
+    Confirmation,
+    ConfirmState,
     Platform,
     Progress,
     Sending,
@@ -13,6 +15,7 @@ from reconcile.contract import (
     Transport,
     Write,
 )
+from reconcile.core.actions import ActionKind
 from tests.adapter_double import Credentials, DoubleAdapter
 from tests.platform_double import double_platform
 from tests.store_double import DoubleStore
@@ -27,11 +30,13 @@ class StagedAdapter(DoubleAdapter):
         if new:
             yield Sending(tuple(write.key for write in new), "POST /products")
             await self._request(f"create {len(new)}")
+            made: dict[str, str] = {}
             for write in new:
                 result = self._applied("publish", write)
-                product = next(iter(result.refs.values())).listing
-                self._store.products[product].status = "draft"
-                yield Step(write.key, "product", product)
+                made[write.key] = next(iter(result.refs.values())).listing
+                self._store.products[made[write.key]].status = "draft"
+            for key, product in made.items():
+                yield Step(key, "product", product)
         for write in writes:
             yield Sending((write.key,), "PUT /products/{id}")
             await self._request(f"show {write.listing_id}")
@@ -39,6 +44,21 @@ class StagedAdapter(DoubleAdapter):
             done = self._is_done(write)
             assert done is not None
             yield replace(done, key=write.key)
+
+    async def confirm(self, writes: Sequence[Write]) -> Mapping[str, Confirmation]:
+        """A product that is not shown yet is not published, but it stands."""
+        answers = dict(await super().confirm(writes))
+        for write in writes:
+            answer = answers[write.key]
+            if write.kind is ActionKind.PUBLISH and answer.state is ConfirmState.DONE:
+                product = self._store.by_sku(write.variants[0].sku)[0]
+                if product.status == "draft":
+                    answers[write.key] = Confirmation(
+                        ConfirmState.NOT_DONE,
+                        "It is not shown.",
+                        steps=(Step(write.key, "product", product.id),),
+                    )
+        return answers
 
 
 def staged_platform(store: DoubleStore) -> Platform:

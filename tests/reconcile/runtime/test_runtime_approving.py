@@ -1,13 +1,17 @@
 """Approving while the run is still at work: what was approved is done, and so is the rest."""
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.commands.runs import approve
 from reconcile.core.actions import ActionKind
-from reconcile.core.types import LinkState
+from reconcile.core.types import LinkState, Side
 from reconcile.deps import Tuning
-from tests.reconcile.runtime.stage import SYNC, Stage, make_stage
+from reconcile.worker import drain
+from tests.reconcile.runtime.stage import LINK, SYNC, Stage, make_stage
 from tests.store_double import variant
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +29,7 @@ async def test_approved_while_the_rest_is_sent(engine: AsyncEngine) -> None:
     run_id = await stage.ask(SYNC, full=True)
 
     async def approve_while_sending() -> None:
-        if len(await stage.rows("SELECT 1 FROM actions WHERE state = 'APPLIED'")) == 1:
+        if ("SYNC", "APPLIED") in await stage.states(run_id):
             stage.hook.before_request = None
             done = await approve(stage.deps, run_id, kinds=[ActionKind.BREAK_LINK], by="test")
             assert done.due == 12
@@ -57,19 +61,54 @@ async def test_approved_while_it_still_plans(engine: AsyncEngine) -> None:
     assert not [state for _, state in await stage.states(run_id) if state != "APPLIED"]
 
 
-async def _step_by_step(stage: Stage, run_id: int) -> bool:
-    """Work in slices of one step; approve as soon as the second round plans."""
-    from dataclasses import replace
-    from datetime import timedelta
+async def test_another_account_cannot_be_approved_away(stage: Stage) -> None:
+    """Between plan and approval the address came to lead elsewhere: nothing is written there."""
+    await stage.linked(1)
+    await stage.offer("S0000", "12")
+    run = await stage.run(SYNC, plan_only=True)
+    stage.store.account_id = "account-of-somebody-else"
+    stage.clock.advance(timedelta(minutes=5))
+    await approve(stage.deps, run["id"], by="test")
+    await stage.settle()
+    assert stage.store.writes() == []
+    assert await stage.states(run["id"]) == [("SYNC", "CANCELED")]
+    run = await stage.run_row(run["id"])
+    assert (run["result"], run["error_code"]) == ("FAILED", "OtherAccount")
+    assert await stage.conditions("channel") == [("Account", "ATTENTION", "OtherAccount")]
 
-    stage.deps = replace(
-        stage.deps, tuning=replace(stage.deps.tuning, slice=timedelta(microseconds=1))
+
+async def test_attention_stays_after_an_approval(stage: Stage) -> None:
+    """What waited for a person besides the approval is still counted when the run ends again."""
+    await stage.linked(1)
+    await stage.offer("S0000", "12")
+    await stage.offer("USD", "1", 1, currency="USD")
+    stage.store.add("USD", variant("USD", "1", 1))
+    await stage.run(LINK, full=True)
+    run = await stage.run(SYNC, full=True, plan_only=True)
+    await approve(stage.deps, run["id"], by="test")
+    await stage.settle()
+    run = await stage.run_row(run["id"])
+    assert run["counts"]["attention"] == 1
+    assert run["result"] == "PARTIAL"
+
+
+async def _step_by_step(stage: Stage, run_id: int) -> bool:
+    """Work in slices of a few looks at the clock; approve as soon as the second round begins."""
+
+    def ticking() -> datetime:
+        stage.clock.advance(timedelta(seconds=1))
+        return stage.clock()
+
+    deps = replace(
+        stage.deps,
+        clock=ticking,
+        tuning=replace(stage.deps.tuning, slice=timedelta(seconds=8)),
     )
-    for _ in range(200):
-        if not await stage.slice():
+    for _ in range(300):
+        if not await drain(deps, stage.channel_id, Side.LISTINGS, "test"):
             break
         run = await stage.run_row(run_id)
-        if run["phase"].get("round") == 2 and run["phase"]["step"] == "wanted":
+        if run["phase"].get("round") == 2:
             done = await approve(stage.deps, run_id, by="test")
             return done.due == 12
     return False

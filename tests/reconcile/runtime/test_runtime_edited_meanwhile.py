@@ -139,7 +139,7 @@ async def test_ours_edited_after_an_overwriting_import_was_planned(stage: Stage)
     """An import planned before we stated something else does not go over it."""
     await stage.linked(1)
     await stage.change(
-        "UPDATE operations SET settings = settings || '{\"mode\": \"create_and_overwrite\"}'"
+        'UPDATE operations SET settings = settings || \'{"mode": "create_and_overwrite"}\''
         " WHERE operation = 'IMPORT_LISTINGS'"
     )
     stage.store.by_sku("S0000")[1].price = "7"

@@ -1,4 +1,4 @@
-"""Troubles that pass by themselves, or never: nothing hangs unseen, nothing is given up for good."""
+"""Troubles that pass by themselves, or never: nothing hangs unseen or is given up for good."""
 
 from datetime import timedelta
 
@@ -61,3 +61,16 @@ async def test_looks_become_rarer(stage: Stage) -> None:
         looks += 1
     assert await stage.states() == [("PUBLISH", "FAILED")]
     assert looks < 200
+
+
+async def test_credentials_that_cannot_be_read(stage: Stage) -> None:
+    """After the secret keys were lost the channel is paused and says why, instead of spinning."""
+    await stage.linked(1)
+    run_id = await stage.ask(SYNC, full=True)
+    await stage.change("UPDATE channels SET credentials = decode('00ff', 'hex')")
+    await stage.settle()
+    channel = (await stage.rows("SELECT * FROM channels"))[0]
+    assert (channel["paused"], channel["pause_reason"]) == (True, "CredentialsUnreadable")
+    assert "secret keys" in channel["pause_message"]
+    assert (await stage.run_row(run_id))["state"] == "QUEUED"
+    assert stage.store.requests == []

@@ -15,7 +15,6 @@ from reconcile.store.conditions import (
     ConditionFilter,
     ReasonCount,
     attention_counts,
-    conditions_by_ids,
     conditions_of,
     list_conditions,
 )
@@ -203,14 +202,12 @@ async def test_conditions(shop: Shop) -> None:
         page = await list_conditions(conn, ConditionFilter(reason="KeyMissing"), None, 1)
         of = await conditions_of(conn, "variant", [1, 2, 3])
         counts = await attention_counts(conn, [shop.channel_id])
-        by_id = await conditions_by_ids(conn, [page.rows[0].id])
     assert page.has_next
     assert {key: [row.reason for row in rows] for key, rows in of.items()} == {
         1: ["KeyMissing"],
         2: ["KeyMissing"],
     }
     assert counts == {shop.channel_id: (ReasonCount("KeyMissing", 2),)}
-    assert by_id[page.rows[0].id] == page.rows[0]
 
 
 async def test_a_removed_channel_is_shown_only_where_asked_for(shop: Shop) -> None:
