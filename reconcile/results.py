@@ -41,6 +41,7 @@ async def apply_results(
 ) -> None:
     """Store final results: what was seen, what it means for the links, how the actions ended."""
     ended = [_taken_at_its_word(item) for item in ended]
+    ended = [await _for_a_person(conn, channel, item) for item in ended]
     seen: list[RemoteListing] = [row for item in ended for row in item.result.observed]
     await mirror.observe(conn, channel.id, channel.their_identifier, seen, observed_at)
     gone: dict[RemoteRef, Gone] = {}
@@ -64,6 +65,7 @@ async def apply_results(
         ],
     )
     for item in failed:
+        await _stands_all_the_same(conn, channel, item)
         await _show_failure(conn, item)
     await _finish(conn, ended)
     again = [item for item in ended if item.result.outcome is Outcome.STALE or item.result.gone]
@@ -96,6 +98,46 @@ def _taken_at_its_word(item: Ended) -> Ended:
         return item
     message = f"The store agreed and shows another value: {', '.join(refused)}"
     result = replace(item.result, outcome=Outcome.FAILED, code=NOT_ACCEPTED, message=message)
+    return Ended(item.row, result)
+
+
+async def _for_a_person(conn: AsyncConnection, channel: Channel, item: Ended) -> Ended:
+    """A publish stopped by an object that will never be linked by itself: a person has to choose.
+
+    That is one we know already whose key is not ours, or that another listing has; without this
+    every run would publish it anew.
+    """
+    existing = item.result.existing
+    if item.row["kind"] != ActionKind.PUBLISH or existing is None:
+        return item
+    known = (
+        await conn.execute(
+            text("""
+SELECT c.sku AS claimed_by, r.link_key IS NOT NULL AND EXISTS (
+    SELECT 1 FROM listing_variants v WHERE v.id = ANY(:ids) AND v.link_key = r.link_key) AS matches
+FROM remote_variants r
+LEFT JOIN listing_variants c ON c.remote_variant_id = r.id AND c.link_state = 'LINKED'
+WHERE r.channel_id = :channel_id AND r.parent = :parent AND r.variant = :variant
+  AND r.gone IS NULL AND NOT r.absent
+"""),
+            {
+                "ids": list(item.row["variant_ids"]),
+                "channel_id": channel.id,
+                "parent": existing.listing,
+                "variant": existing.variant or "",
+            },
+        )
+    ).one_or_none()
+    if known is None or (known.matches and known.claimed_by is None):
+        return item
+    why = (
+        f"it is linked to {known.claimed_by} of ours"
+        if known.claimed_by is not None
+        else "its linking identifier is not that of this listing"
+    )
+    found = item.result.message.removesuffix("; it is linked instead").removesuffix(".")
+    message = f"{found}, and {why}. Link it by hand, or correct the SKU"
+    result = replace(item.result, outcome=Outcome.FAILED, message=message)
     return Ended(item.row, result)
 
 
@@ -263,6 +305,18 @@ DELETE FROM conditions WHERE object_kind = 'variant' AND object_id = ANY(:ids)
     )
     await accept_content(conn, listing_id, item.result.media)
     await action_rows.mark_dirty(conn, channel.id, [listing_id], "Published")
+
+
+async def _stands_all_the_same(conn: AsyncConnection, channel: Channel, item: Ended) -> None:
+    """A product that was created without all it was to have is ours: linked, it is mended by sync.
+
+    Its content is not accepted as sent; what was left out still differs.
+    """
+    if item.row["kind"] != ActionKind.PUBLISH or not item.result.refs:
+        return
+    for variant_id, ref in item.result.refs.items():
+        await link_variant(conn, channel.id, int(variant_id), ref, "PUBLISH")
+    await action_rows.mark_dirty(conn, channel.id, [item.row["listing_id"]], "Published")
 
 
 async def accept_content(conn: AsyncConnection, listing_id: int, media: Mapping[str, str]) -> None:

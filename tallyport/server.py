@@ -14,6 +14,7 @@ from api.context import no_budget
 from tallyport.doorbell import QueueDoorbell
 from tallyport.services import Services, open_services
 from tallyport.settings import Settings
+from tallyport.up import listen
 from tallyport.versions import require_current_database
 from tallyport.wiring import Transports, open_deps
 
@@ -40,13 +41,14 @@ def run_server(
     """Serve the API on the settings' address, or on a socket that listens already."""
     with open_services(settings) as services:
         require_current_database(services.database_url)
-        asyncio.run(_serve(settings, services, listener, on_ready))
+        with listener or listen(settings) as listening:
+            asyncio.run(_serve(settings, services, listening, on_ready))
 
 
 async def _serve(
     settings: Settings,
     services: Services,
-    listener: socket.socket | None,
+    listener: socket.socket,
     on_ready: Callable[[str], None] | None,
 ) -> None:
     async with open_deps(settings, services) as deps:
@@ -68,8 +70,7 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _ask_to_exit, server)
-        sockets = None if listener is None else [listener]
-        task = asyncio.create_task(server.serve(sockets=sockets))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
         # Uvicorn has no event for it, only the attribute.
         while not server.started and not task.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)

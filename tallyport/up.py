@@ -69,7 +69,7 @@ def run_up(
     note("Starting PostgreSQL and Valkey ...")
     _look_for_another(settings.data_dir)
     with (
-        _listen(settings) as listener,
+        listen(settings) as listener,
         _alone(settings.data_dir),
         open_services(settings) as services,
     ):
@@ -116,7 +116,8 @@ def _alone(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """A socket that listens where the settings say, or PortTakenError with what to do."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -114,3 +114,12 @@ def test_a_second_one_with_the_same_directory_is_refused(instance: Any) -> None:
     assert result.exit_code == 1
     assert instance.url in result.stderr
     assert read_local(instance.data_dir) == before
+
+
+def test_serve_on_a_taken_port_is_told(instance: Any) -> None:
+    """A server beside the first one ends with a sentence about the port, never a traceback."""
+    result = instance.run("serve", "--port", instance.url.rpartition(":")[2])
+
+    assert result.exit_code == 1
+    assert "--port" in result.stderr
+    assert "Traceback" not in result.output
