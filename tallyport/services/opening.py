@@ -30,6 +30,8 @@ _START_SECONDS = 90.0
 """A first start takes about a second; recovery after a crash of a large database takes longer."""
 _HOLDER_SECONDS = 15.0
 """Time for the holder's process to come up."""
+_HOLDERS = 2
+"""Holders tried in one start: the first may be an earlier one that was just leaving."""
 _WATCH_SECONDS = 1.0
 _LONGEST_WATCH_PAUSE = 30.0
 
@@ -156,12 +158,17 @@ class _Use:
                 )
             for server in self._needed:
                 (self._layout.wanted / server).touch()
-            if not is_held(self._layout.holder_lock):
-                self._layout.state_file.unlink(missing_ok=True)
-                _start_holder(self._layout)
-            return self._wait_ready(deadline)
+            for _ in range(_HOLDERS):
+                if not is_held(self._layout.holder_lock):
+                    self._layout.state_file.unlink(missing_ok=True)
+                    _start_holder(self._layout)
+                sockets = self._wait_ready(deadline)
+                if sockets is not None:
+                    return sockets
+            raise ServicesError(f"The servers' holder ended at once. {_advice(self._layout)}")
 
-    def _wait_ready(self, deadline: float) -> dict[Server, Path]:
+    def _wait_ready(self, deadline: float) -> dict[Server, Path] | None:
+        """The sockets once everything answers; None where the holder has ended meanwhile."""
         began = time.monotonic()
         while (now := time.monotonic()) < deadline and not self._closed.is_set():
             state = read_state(self._layout.state_file)
@@ -185,7 +192,7 @@ class _Use:
             ):
                 return sockets
             if not alive and now - began > (_HOLDER_SECONDS if state is None else 2.0):
-                raise ServicesError(f"The servers' holder ended at once. {_advice(self._layout)}")
+                return None
             time.sleep(0.02)
         raise ServicesError(
             f"The servers were not ready in {_START_SECONDS:.0f} seconds. {_advice(self._layout)}"
