@@ -14,13 +14,17 @@ from reconcile.core.types import Side
 async def next_run(
     conn: AsyncConnection, channel_id: int, side: Side, now: datetime
 ) -> RowMapping | None:
-    """The oldest open run of a side that is not waiting for a time to come; canceled ones first."""
+    """The oldest open run of a side that is not waiting for a time to come; canceled ones first.
+
+    A run that only sends lets others go first; one that has planned and not yet applied what
+    changes our own records does not, or the next would plan the same once more.
+    """
     result = await conn.execute(
         text("""
 SELECT * FROM runs
 WHERE channel_id = :channel_id AND side = :side AND finished_at IS NULL AND next_at <= :now
   AND state IN ('QUEUED', 'FETCHING', 'PLANNED', 'EXECUTING')
-ORDER BY NOT cancel_requested, state = 'EXECUTING', id LIMIT 1
+ORDER BY NOT cancel_requested, coalesce(phase ->> 'step', '') = 'execute', id LIMIT 1
 """),
         {"channel_id": channel_id, "side": side, "now": now},
     )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from reconcile.core.types import LinkState, Side
 from reconcile.deps import Tuning
+from reconcile.store import run_rows
 from reconcile.worker import drain
 from tests.reconcile.runtime.stage import LINK, SYNC, Stage, make_stage
 from tests.store_double import variant
@@ -59,6 +60,26 @@ async def test_both_at_the_same_runs(wide_engine: AsyncEngine) -> None:
     states = await stage.states()
     assert sorted(set(states)) == [("LINK", "APPLIED"), ("SYNC", "APPLIED")]
     assert len(states) == 24
+
+
+async def test_no_other_run_begins_between_plan_and_own_records(wide_engine: AsyncEngine) -> None:
+    """A run whose links are planned and not applied goes first; one that only sends does not."""
+    stage = make_stage(wide_engine)
+    await stage.connect()
+    first, second = await stage.ask(LINK, full=True), await stage.ask(SYNC, full=True)
+    for step, expected in (("local", first), ("execute", second)):
+        await stage.change(
+            "UPDATE runs SET state = 'EXECUTING', phase = jsonb_build_object('step', "
+            "CAST(:step AS text)) WHERE id = :id",
+            step=step,
+            id=first,
+        )
+        async with wide_engine.connect() as conn:
+            row = await run_rows.next_run(
+                conn, stage.channel_id, Side.LISTINGS, stage.clock() + timedelta(minutes=1)
+            )
+        assert row is not None
+        assert row["id"] == expected
 
 
 async def test_taken_over_while_a_request_is_under_way(wide_engine: AsyncEngine) -> None:
