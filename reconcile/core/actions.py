@@ -134,6 +134,10 @@ class Action:
     guards: tuple[GuardKind, ...] = ()
     variant_ids: tuple[str, ...] = ()
     """Variants an action of the whole listing is about."""
+    order_id: str = ""
+    """Id of the remote order, for actions on orders; `listing_id` is empty then."""
+    shipment_id: str = ""
+    """FULFILL: our shipment that is to reach the channel."""
     key: str = ""
     """Idempotency key, equal for equal actions; `keys.keyed` fills it in."""
     input_hash: str = ""
@@ -141,10 +145,15 @@ class Action:
 
     @property
     def object_id(self) -> str:
-        """The object this action occupies: `variant:<id>`, `listing:<id>`, or `remote:<their id>`.
+        """The object this action occupies: `variant:<id>`, `listing:<id>`, `remote:<their id>`, ...
 
-        The last one is for the IMPORT of a product that is no listing of ours yet.
+        `remote:` is for the IMPORT of a product that is no listing of ours yet; `shipment:<id>` for
+        FULFILL, `order:<id>` for everything else that is done to an order.
         """
+        if self.shipment_id:
+            return f"shipment:{self.shipment_id}"
+        if self.order_id:
+            return f"order:{self.order_id}"
         if self.variant_id:
             return f"variant:{self.variant_id}"
         if not self.listing_id and self.remote is not None:
@@ -178,6 +187,9 @@ class Decision:
     """The action that is there, or that this decision stands in the place of."""
     outcome: Outcome | None = None
     """SKIPPED for policy; None where nothing was to be done."""
+    order_id: str = ""
+    """Id of the remote order a decision about orders is of; `listing_id` is empty then."""
+    shipment_id: str = ""
     inputs: Mapping[str, Value] = field(default_factory=dict)
 
 

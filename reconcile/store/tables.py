@@ -7,16 +7,12 @@ one containment test in SQL (`seen @> wanted`). Columns that rules depend on car
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -25,47 +21,25 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from reconcile.store import order_tables
+from reconcile.store.table_parts import (
+    EMPTY_LIST,
+    EMPTY_OBJECT,
+    Time,
+    channel_column,
+    created,
+    flag,
+    id_column,
+    metadata,
+    revision,
 )
 
-Time = DateTime(timezone=True)
-EMPTY_OBJECT = text("'{}'::jsonb")
-EMPTY_LIST = text("'[]'::jsonb")
-
-
-def _id() -> Column[int]:
-    return Column("id", BigInteger, Identity(always=False), primary_key=True)
-
-
-def _channel() -> Column[int]:
-    return Column(
-        "channel_id", BigInteger, ForeignKey("channels.id", ondelete="CASCADE"), nullable=False
-    )
-
-
-def _flag(name: str, *, default: bool = False) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text(str(default).lower()))
-
-
-def _created(name: str = "created_at") -> Column[object]:
-    return Column(name, Time, nullable=False, server_default=func.now())
-
-
-def _revision() -> Column[int]:
-    return Column("revision", BigInteger, nullable=False, server_default=text("1"))
-
+__all__ = ["metadata", "order_tables"]
 
 channels = Table(
     "channels",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("platform", Text, nullable=False),
     Column("credentials", LargeBinary, nullable=False, comment="encrypted; readable nowhere"),
@@ -75,7 +49,7 @@ channels = Table(
     Column("account", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     Column("account_checked_at", Time),
     Column("policy", Text, nullable=False, server_default="FULL"),
-    _flag("paused"),
+    flag("paused"),
     Column("pause_reason", Text, comment="CamelCase code; null where a person paused it"),
     Column("pause_message", Text),
     Column("our_identifier", Text, nullable=False),
@@ -83,9 +57,10 @@ channels = Table(
     Column("buffer", Integer, nullable=False, server_default=text("0")),
     Column("cap", Integer),
     Column("guard", JSONB, nullable=False, server_default=EMPTY_OBJECT),
+    Column("retention_days", Integer, comment="personal data of orders; null: kept indefinitely"),
     Column("mirror_complete_at", Time, comment="last complete snapshot; null: never"),
-    _revision(),
-    _created(),
+    revision(),
+    created(),
     Column("removed_at", Time),
 )
 Index(
@@ -102,37 +77,38 @@ operations = Table(
         "channel_id", BigInteger, ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True
     ),
     Column("operation", Text, primary_key=True),
-    _flag("enabled", default=True),
-    _flag("paused"),
+    flag("enabled", default=True),
+    flag("paused"),
     Column("settings", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     Column("template", JSONB, comment="null: the platform's default"),
     Column("interval_seconds", Integer),
     Column("cron", Text, comment="five fields, UTC"),
-    _flag("schedule_full"),
+    flag("schedule_full"),
     Column("next_due_at", Time),
     Column("last_finished_at", Time),
+    Column("cursor", JSONB(none_as_null=True), comment="GET_ORDERS: up to when orders were seen"),
 )
 
 items = Table(
     "items",
     metadata,
-    _id(),
+    id_column(),
     Column("sku", Text, nullable=False, unique=True),
     Column("stated", Integer, comment="null: no statement, which is not zero"),
     Column("as_of", Time),
     Column("basis", Text, nullable=False, server_default="ON_HAND"),
     Column("source", Text),
     Column("stated_by", Text),
-    _revision(),
-    _created("updated_at"),
+    revision(),
+    created("updated_at"),
     CheckConstraint("stated >= 0", name="stated_not_negative"),
 )
 
 listings = Table(
     "listings",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("sku", Text, nullable=False, comment="parent SKU; of a simple listing its variant's"),
     Column("title", Text, nullable=False, server_default=""),
     Column("fields", JSONB, nullable=False, server_default=EMPTY_OBJECT, comment="OurField values"),
@@ -146,17 +122,17 @@ listings = Table(
     Column(
         "media", JSONB, nullable=False, server_default=EMPTY_OBJECT, comment="source → media id"
     ),
-    _revision(),
-    _created(),
-    _created("updated_at"),
+    revision(),
+    created(),
+    created("updated_at"),
     UniqueConstraint("channel_id", "sku"),
 )
 
 remote_listings = Table(
     "remote_listings",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("remote_id", Text, nullable=False),
     Column("title", Text, nullable=False, server_default=""),
     Column("presence", Text, nullable=False),
@@ -166,7 +142,7 @@ remote_listings = Table(
     Column("modified_at", Time),
     Column("observed_at", Time, nullable=False, comment="when the request was sent"),
     Column("snapshot", BigInteger, comment="full run that saw it last"),
-    _flag("absent"),
+    flag("absent"),
     Column("gone", Text, comment="tombstone: the reason a read by id gave"),
     Column("gone_at", Time),
     UniqueConstraint("channel_id", "remote_id"),
@@ -176,8 +152,8 @@ remote_listings = Table(
 remote_variants = Table(
     "remote_variants",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column(
         "remote_listing_id",
         BigInteger,
@@ -195,11 +171,11 @@ remote_variants = Table(
     Column("options", JSONB, nullable=False, server_default=EMPTY_LIST),
     Column("import_fields", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     Column("aspects", JSONB, nullable=False, server_default=EMPTY_OBJECT),
-    _flag("unsellable"),
-    _flag("absent"),
+    flag("unsellable"),
+    flag("absent"),
     Column("gone", Text),
     Column("observed_at", Time, nullable=False),
-    _revision(),
+    revision(),
     UniqueConstraint("channel_id", "parent", "variant"),
     Index("ix_remote_variants_remote_listing_id", "remote_listing_id"),
     Index("ix_remote_variants_link_key", "channel_id", "link_key"),
@@ -209,8 +185,8 @@ remote_variants = Table(
 listing_variants = Table(
     "listing_variants",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("listing_id", BigInteger, ForeignKey("listings.id", ondelete="CASCADE"), nullable=False),
     Column("position", Integer, nullable=False, server_default=text("0")),
     Column("sku", Text, nullable=False),
@@ -218,10 +194,10 @@ listing_variants = Table(
     Column("sources", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     Column("options", JSONB, nullable=False, server_default=EMPTY_LIST),
     Column("presence", Text, nullable=False, server_default="LISTED"),
-    _flag("asserted"),
-    _flag("paused"),
+    flag("asserted"),
+    flag("paused"),
     Column("link_state", Text, nullable=False, server_default="UNLINKED"),
-    _flag("link_hold"),
+    flag("link_hold"),
     Column("link_key", Text),
     Column("link_origin", Text, comment="KEY, PERSON, PUBLISH or IMPORT"),
     Column("link_reason", Text),
@@ -235,11 +211,11 @@ listing_variants = Table(
     Column("withheld", JSONB, nullable=False, server_default=EMPTY_LIST),
     Column("accepted", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     Column("zero_cause", Text, nullable=False, server_default="STATEMENT"),
-    _flag("stale", default=True),
-    _flag("flagged"),
-    _revision(),
-    _created(),
-    _created("updated_at"),
+    flag("stale", default=True),
+    flag("flagged"),
+    revision(),
+    created(),
+    created("updated_at"),
     UniqueConstraint("channel_id", "sku"),
     Index("ix_listing_variants_listing_id", "listing_id", "position"),
     Index("ix_listing_variants_link_key", "channel_id", "link_key"),
@@ -265,9 +241,9 @@ Index(
 conditions = Table(
     "conditions",
     metadata,
-    _id(),
-    _channel(),
-    Column("object_kind", Text, nullable=False, comment="channel, listing or variant"),
+    id_column(),
+    channel_column(),
+    Column("object_kind", Text, nullable=False, comment="channel, listing, variant or order"),
     Column("object_id", BigInteger, nullable=False),
     Column("type", Text, nullable=False, comment="operation, or what it is about"),
     Column("status", Text, nullable=False, comment="Standing of the decision"),
@@ -289,27 +265,29 @@ Index(
 failures = Table(
     "failures",
     metadata,
-    _channel(),
-    Column("object_id", Text, primary_key=True, comment="variant:<id> or listing:<id>"),
+    channel_column(),
+    Column("object_id", Text, primary_key=True, comment="as in actions: variant:<id>, order:<id>"),
     Column("action", Text, primary_key=True),
     Column("write_group", Text, primary_key=True),
     Column("input_hash", Text, nullable=False, comment="no retry while the input hashes to this"),
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
-    _created("at"),
+    created("at"),
 )
 
 runs = Table(
     "runs",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("operation", Text, nullable=False),
     Column("side", Text, nullable=False),
     Column("trigger", Text, nullable=False, comment="PERSON, SCHEDULE or CHANGE"),
-    _flag("is_full"),
-    _flag("plan_only"),
+    flag("is_full"),
+    flag("plan_only"),
     Column("scope", ARRAY(BigInteger), comment="listing ids; null: what is dirty, or all"),
+    Column("order_ids", ARRAY(BigInteger), comment="scope of a run over orders: remote_orders.id"),
+    Column("lookup", Text, comment="GET_ORDERS: only look for the order of this number"),
     Column("state", Text, nullable=False, server_default="QUEUED"),
     Column("result", Text),
     Column("phase", JSONB, nullable=False, server_default=EMPTY_OBJECT, comment="where it is"),
@@ -322,8 +300,8 @@ runs = Table(
     Column("next_at", Time, nullable=False, server_default=func.now()),
     Column("requested_by", Text),
     Column("approved_by", Text),
-    _flag("cancel_requested"),
-    _created(),
+    flag("cancel_requested"),
+    created(),
     Column("started_at", Time),
     Column("planned_at", Time),
     Column("finished_at", Time),
@@ -350,8 +328,8 @@ ACTIVE_ACTION_STATES = ("DUE", "SENDING", "RETRYING", "UNKNOWN")
 actions = Table(
     "actions",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("run_id", BigInteger, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("object_id", Text, nullable=False),
@@ -359,6 +337,8 @@ actions = Table(
     Column("listing_id", BigInteger),
     Column("variant_id", BigInteger),
     Column("variant_ids", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
+    Column("order_id", BigInteger, comment="remote_orders.id, for actions on orders"),
+    Column("shipment_id", BigInteger, comment="FULFILL: the shipment that is sent"),
     Column("remote_parent", Text),
     Column("remote_variant", Text),
     Column("key", Text, nullable=False),
@@ -375,17 +355,23 @@ actions = Table(
     Column("steps", JSONB, nullable=False, server_default=EMPTY_LIST),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("max_batch", Integer, comment="bisecting: largest batch it may travel in"),
-    _flag("approved"),
+    flag("approved"),
     Column("sent_at", Time, comment="when the last request that names it left"),
     Column("due_at", Time, nullable=False, server_default=func.now()),
     Column("epoch", BigInteger, comment="fencing token of the lease that sent it"),
     Column("outcome_code", Text),
     Column("outcome_message", Text),
-    _created(),
+    created(),
     Column("finished_at", Time),
     Index("ix_actions_run_id", "run_id", "id"),
     Index("ix_actions_object_id", "object_id", "id"),
     Index("ix_actions_listing_id", "listing_id", "id"),
+)
+Index(
+    "ix_actions_order_id",
+    actions.c.order_id,
+    actions.c.id,
+    postgresql_where=actions.c.order_id.is_not(None),
 )
 Index(
     "uq_actions_unfinished",
@@ -412,8 +398,8 @@ Index(
 attempts = Table(
     "attempts",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("run_id", BigInteger),
     Column("action_ids", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
     Column("at", Time, nullable=False),
@@ -433,12 +419,12 @@ attempts = Table(
 dirty = Table(
     "dirty",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("operation", Text, nullable=False),
     Column("listing_id", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
-    _created("at"),
+    created("at"),
     Index("ix_dirty_channel_id", "channel_id", "operation", "id"),
 )
 
@@ -465,12 +451,12 @@ workers = Table(
 tokens = Table(
     "tokens",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("hint", Text, nullable=False, comment="first characters, to tell tokens apart"),
     Column("scopes", ARRAY(Text), nullable=False),
-    _created(),
+    created(),
     Column("last_used_at", Time),
     Column("revoked_at", Time),
 )
@@ -478,12 +464,12 @@ tokens = Table(
 imports = Table(
     "imports",
     metadata,
-    _id(),
-    _channel(),
+    id_column(),
+    channel_column(),
     Column("name", Text, nullable=False, comment="file name"),
     Column("layout", Text),
     Column("replace_with", Text, comment="presence for listings missing from the file"),
-    _flag("pause_new"),
+    flag("pause_new"),
     Column("state", Text, nullable=False, server_default="RECEIVING"),
     Column("received_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("rows_done", BigInteger, nullable=False, server_default=text("0")),
@@ -492,7 +478,7 @@ imports = Table(
     Column("error_message", Text),
     Column("requested_by", Text),
     Column("run_id", BigInteger, comment="the guarded run that --replace led to"),
-    _created(),
+    created(),
     Column("finished_at", Time),
     Index("ix_imports_channel_id", "channel_id", "id"),
 )
@@ -508,7 +494,7 @@ import_chunks = Table(
 import_problems = Table(
     "import_problems",
     metadata,
-    _id(),
+    id_column(),
     Column("import_id", BigInteger, ForeignKey("imports.id", ondelete="CASCADE"), nullable=False),
     Column("line", Integer, nullable=False),
     Column("sku", Text),
