@@ -15,9 +15,14 @@ from reconcile.commands.errors import CommandError, Problem
 from reconcile.commands.tokens import Scope, allows
 
 
+def allowed(context: Context, needed: Scope) -> bool:
+    """Whether the token of the request includes a scope."""
+    return allows(context.principal.scopes, needed)
+
+
 def require(context: Context, needed: Scope, what: str) -> None:
     """Refuse what the token of the request may not do."""
-    if not allows(context.principal.scopes, needed):
+    if not allowed(context, needed):
         raise UserFaultError(
             f"`{what}` needs a token with scope {needed.value}; this one has "
             f"{', '.join(sorted(context.principal.scopes)) or 'none'}. "

@@ -23,7 +23,10 @@ from reconcile.store.action_reads import ActionFilter, ActionRow, count_actions,
 if TYPE_CHECKING:
     from api.channels import Channel
     from api.listings import Listing
+    from api.orders import Order
+    from api.remote_orders import RemoteOrder
     from api.runs import Run
+    from api.shipments import Shipment
     from api.variants import ListingVariant
 
 
@@ -124,6 +127,25 @@ class Action(Node):
         """The variant it is about."""
         return await edges.variant(info.context, self.row.variant_id)
 
+    @resolver(description="Of an action on an order: what was imported of it.")
+    async def order(self, info: Info) -> Annotated["Order", strawberry.lazy("api.orders")] | None:
+        """The order it is about."""
+        return await edges.order_of(info.context, self.row.order_id)
+
+    @resolver(description="Of an action on an order: the order as it was seen.")
+    async def remote_order(
+        self, info: Info
+    ) -> Annotated["RemoteOrder", strawberry.lazy("api.remote_orders")] | None:
+        """The remote order it is about."""
+        return await edges.remote_order(info.context, self.row.order_id)
+
+    @resolver(description="Of FULFILL: what is to reach the channel.")
+    async def shipment(
+        self, info: Info
+    ) -> Annotated["Shipment", strawberry.lazy("api.shipments")] | None:
+        """The shipment it is about."""
+        return await edges.shipment(info.context, self.row.shipment_id)
+
     @resolver(description="The last five requests that carried it, newest first.")
     async def attempts(self, info: Info) -> list[Attempt]:
         """Its log."""
@@ -139,6 +161,9 @@ class ActionFilterInput:
     channel: strawberry.ID | None = None
     listing: strawberry.ID | None = None
     variant: strawberry.ID | None = None
+    order: strawberry.ID | None = strawberry.field(
+        default=None, description="Id of a RemoteOrder: actions on it, shipments included."
+    )
     states: list[ActionState] | None = None
     kinds: list[ActionKind] | None = None
     reason: str | None = None
@@ -150,6 +175,7 @@ class ActionFilterInput:
             channel_id=None if self.channel is None else number_of(self.channel, Kind.CHANNEL),
             listing_id=None if self.listing is None else number_of(self.listing, Kind.LISTING),
             variant_id=None if self.variant is None else number_of(self.variant, Kind.VARIANT),
+            order_id=None if self.order is None else number_of(self.order, Kind.REMOTE_ORDER),
             states=self.states,
             kinds=self.kinds,
             reason=self.reason,

@@ -156,6 +156,12 @@ def _edit(inputs: PlatformInputs) -> StrawberryField:
         {
             "id": input_field(ID),
             "name": input_field(str, optional=True),
+            "retention_days": input_field(
+                int,
+                "Keep the personal data of orders 30, 60 or 90 days after the last shipment or the "
+                "cancellation; null: for good.",
+                optional=True,
+            ),
             **_common(inputs),
         },
     )
@@ -173,6 +179,7 @@ def _edit(inputs: PlatformInputs) -> StrawberryField:
             their_identifier=_required(given.their_identifier, "their_identifier"),
             buffer=_required(given.buffer, "buffer"),
             cap=_set(given.cap),
+            retention_days=_set(given.retention_days),
             guard=UNSET if guard in (None, strawberry.UNSET) else guard.values(),
             settings=UNSET
             if settings in (None, strawberry.UNSET)

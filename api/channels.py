@@ -158,6 +158,10 @@ class Channel(Node):
     their_identifier: str
     buffer: int = strawberry.field(description="Units kept back from this channel.")
     cap: int | None = strawberry.field(description="Most units this channel is ever told.")
+    retention_days: int | None = strawberry.field(
+        description="Days after its last shipment, or its cancellation, that the personal data of "
+        "an order is kept; null: for good."
+    )
     mirror_complete_at: datetime | None = strawberry.field(
         description="When the account was last listed completely; null: never."
     )
@@ -179,6 +183,7 @@ class Channel(Node):
             their_identifier=row.their_identifier,
             buffer=row.buffer,
             cap=row.cap,
+            retention_days=row.retention_days,
             mirror_complete_at=row.mirror_complete_at,
             revision=row.revision,
             removed_at=row.removed_at,

@@ -11,26 +11,28 @@ from api.ids import Kind, number_of
 from api.listings import Listing
 from api.nodes import Condition
 from api.paging import After, Connection, First, connection, page_request
+from api.remote_orders import RemoteOrder
+from api.shipments import Shipment
 from api.variants import ListingVariant
 from reconcile.core.actions import Standing
 from reconcile.store.conditions import ConditionFilter, ConditionRow, list_conditions
 
 ConditionObject = Annotated[
-    Channel | Listing | ListingVariant,
+    Channel | Listing | ListingVariant | RemoteOrder | Shipment,
     strawberry.union("ConditionObject", description="What a condition can be about."),
 ]
 
 
 @strawberry.type(description="A condition with the object it is about.")
 class ObjectCondition:
-    """A decision about a channel, a listing or a variant."""
+    """A decision about a channel, a listing, a variant, an order or a shipment."""
 
     row: strawberry.Private[ConditionRow]
     condition: Condition
 
     @resolver(description="What it is about.")
     async def object(self, info: Info) -> ConditionObject | None:
-        """The channel, listing or variant."""
+        """The channel, listing, variant, remote order or shipment."""
         load = info.context.load
         match self.row.object_kind:
             case "channel":
@@ -39,6 +41,12 @@ class ObjectCondition:
             case "listing":
                 listing = await load.listing.load(self.row.object_id)
                 return None if listing is None else Listing.from_row(listing)
+            case "order":
+                remote = await load.remote_order.load(self.row.object_id)
+                return None if remote is None else RemoteOrder.from_row(remote)
+            case "shipment":
+                shipment = await load.shipment.load(self.row.object_id)
+                return None if shipment is None else Shipment.from_row(shipment)
             case _:
                 variant = await load.variant.load(self.row.object_id)
                 return None if variant is None else ListingVariant.from_row(variant)

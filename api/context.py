@@ -19,6 +19,7 @@ from reconcile.commands.tokens import Scope
 from reconcile.core.actions import ActionKind
 from reconcile.core.states import ActionState
 from reconcile.deps import Deps
+from reconcile.stock_explain import QuantityExplanation, quantity_explanations
 from reconcile.store.action_reads import (
     ActionCount,
     ActionFilter,
@@ -42,6 +43,7 @@ from reconcile.store.conditions import (
     attention_counts,
     conditions_of,
 )
+from reconcile.store.deduction_reads import DeductionRow, deducted_of_items, deduction_pages
 from reconcile.store.imports import ProblemRow, problem_pages
 from reconcile.store.items import ItemRow, items_by_ids, items_by_sku
 from reconcile.store.links import Candidates, candidates
@@ -55,9 +57,30 @@ from reconcile.store.listings import (
     variants_by_sku,
     variants_pages,
 )
+from reconcile.store.orders import (
+    OrderLineRow,
+    OrderRow,
+    lines_by_ids,
+    lines_of,
+    orders_by_ids,
+    orders_by_remote_order,
+)
 from reconcile.store.page import Page
+from reconcile.store.remote_orders import (
+    OrderCounts,
+    RemoteOrderRow,
+    order_counts,
+    remote_orders_by_ids,
+)
 from reconcile.store.remotes import RemoteVariantRow, remote_variants_by_ids
 from reconcile.store.runs import RunRow, WaitingFor, recent_runs, runs_by_ids, waiting_for
+from reconcile.store.shipments import ShipmentRow, shipments_by_ids, shipments_of
+from reconcile.store.shipping import (
+    ShippingMappingRow,
+    ShippingTextRow,
+    mappings_by_ids,
+    texts_by_ids,
+)
 
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
@@ -149,6 +172,25 @@ class Loaders:
         self.channel_conditions = self._conditions("channel")
         self.listing_conditions = self._conditions("listing")
         self.variant_conditions = self._conditions("variant")
+        self.order: DataLoader[int, OrderRow | None] = self._one(orders_by_ids)
+        self.order_of_remote: DataLoader[int, OrderRow | None] = self._one(orders_by_remote_order)
+        self.order_lines: DataLoader[int, tuple[OrderLineRow, ...]] = self._many(lines_of)
+        self.order_line: DataLoader[int, OrderLineRow | None] = self._one(lines_by_ids)
+        self.order_counts: DataLoader[int, OrderCounts | None] = self._one(order_counts)
+        self.remote_order: DataLoader[int, RemoteOrderRow | None] = self._one(remote_orders_by_ids)
+        self.shipments: DataLoader[int, tuple[ShipmentRow, ...]] = self._many(shipments_of)
+        self.shipment: DataLoader[int, ShipmentRow | None] = self._one(shipments_by_ids)
+        self.shipping_mapping: DataLoader[int, ShippingMappingRow | None] = self._one(
+            mappings_by_ids
+        )
+        self.shipping_text: DataLoader[int, ShippingTextRow | None] = self._one(texts_by_ids)
+        self.order_conditions = self._conditions("order")
+        self.shipment_conditions = self._conditions("shipment")
+        self.deducted: DataLoader[int, int | None] = self._one(deducted_of_items)
+        self.deductions: DataLoader[PageKey, Page[DeductionRow]] = self._pages(deduction_pages)
+        self.quantity: DataLoader[int, QuantityExplanation | None] = self._one(
+            lambda conn, ids: quantity_explanations(conn, deps, ids)
+        )
 
     def _one(self, read: ManyRead[Key, Found]) -> "DataLoader[Key, Found | None]":
         async def load(keys: list[Key]) -> list[Found | None]:

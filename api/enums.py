@@ -7,6 +7,14 @@ import strawberry
 from reconcile.commands.items import StatementOutcome
 from reconcile.commands.tokens import Scope
 from reconcile.core.actions import ActionKind, GuardKind, Standing
+from reconcile.core.order_types import (
+    OrderStage,
+    OrderStatus,
+    OrderVerdict,
+    PaymentStatus,
+    ShipmentOrigin,
+    ShipmentState,
+)
 from reconcile.core.states import ActionState, RunResult, RunState
 from reconcile.core.types import (
     FieldGroup,
@@ -46,8 +54,27 @@ for _kind, _text in (
     (
         WritePolicy,
         (
-            "What may be written: OBSERVE (nothing), ENRICH (SYNC, OVERWRITE), ADDITIVE (and "
-            "PUBLISH, UNHIDE), FULL (and HIDE, DELIST)."
+            "What may be written: OBSERVE (nothing), ENRICH (SYNC, OVERWRITE, ACKNOWLEDGE, FULFILL,"
+            " CLOSE), ADDITIVE (and PUBLISH, UNHIDE), FULL (and HIDE, DELIST)."
+        ),
+    ),
+    (OrderStage, "What the channel's own status of an order means to the rules."),
+    (PaymentStatus, "How far an order is paid."),
+    (
+        OrderVerdict,
+        (
+            "What became of an order that was seen: PENDING (not decided yet), IMPORTED, SKIPPED (a"
+            " filter leaves it out), HELD (imports by itself once the cause is mended), UNSAVABLE "
+            "(lacks what no order can be without; judged again when it changes there)."
+        ),
+    ),
+    (OrderStatus, "Where an imported order stands here."),
+    (ShipmentOrigin, "OURS (recorded here, to reach the channel) or CHANNEL (seen there)."),
+    (
+        ShipmentState,
+        (
+            "How far a shipment has come: RECORDED (not on the channel yet), PUSHED (on it), VOID "
+            "(taken back; counts for nothing)."
         ),
     ),
     (ZeroCause, "Why a wanted quantity is zero."),

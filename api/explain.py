@@ -8,9 +8,11 @@ from strawberry.scalars import JSON
 from api.actions import Change, changes_of
 from api.attempts import Attempt
 from api.ids import Kind, encode
+from api.quantities import QuantityExplanation
 from api.scalars import as_json
 from reconcile.core.actions import ActionKind, Standing
 from reconcile.core.types import LinkState, Operation
+from reconcile.explain import ExplainedDecision as DecisionValue
 from reconcile.explain import Explanation as ExplanationValue
 from reconcile.explain import OperationExplanation as OperationValue
 
@@ -25,6 +27,18 @@ class ExplainedDecision:
     action: ActionKind | None
     outcome: str | None
     inputs: JSON
+
+    @classmethod
+    def from_value(cls, value: DecisionValue) -> "ExplainedDecision":
+        """The decision as the API shows it."""
+        return cls(
+            code=value.code,
+            message=value.message,
+            standing=value.standing,
+            action=value.action,
+            outcome=value.outcome,
+            inputs=as_json(value.inputs) or JSON({}),
+        )
 
 
 @strawberry.type(description="What a run would do now.")
@@ -72,17 +86,7 @@ class OperationExplanation:
         """The operation's part as the API shows it."""
         return cls(
             operation=value.operation,
-            decisions=[
-                ExplainedDecision(
-                    code=each.code,
-                    message=each.message,
-                    standing=each.standing,
-                    action=each.action,
-                    outcome=each.outcome,
-                    inputs=as_json(each.inputs) or JSON({}),
-                )
-                for each in value.decisions
-            ],
+            decisions=[ExplainedDecision.from_value(each) for each in value.decisions],
             actions=[
                 ExplainedAction(
                     kind=each.kind, message=each.message, changes=changes_of(each.changes)
@@ -104,14 +108,6 @@ class LinkExplanation:
     state: LinkState
     compared: str
     message: str
-
-
-@strawberry.type(description="How the wanted quantity comes about.")
-class QuantityExplanation:
-    """Stated, deducted, buffer and cap in words."""
-
-    value: int | None = strawberry.field(description="Null: unknown, which is not zero.")
-    steps: list[str]
 
 
 @strawberry.type(description="Why a variant is as it is, and what happens next.")
@@ -140,9 +136,7 @@ class Explanation:
             link=LinkExplanation(
                 state=value.link.state, compared=value.link.compared, message=value.link.message
             ),
-            quantity=QuantityExplanation(
-                value=value.quantity.value, steps=list(value.quantity.steps)
-            ),
+            quantity=QuantityExplanation.from_value(value.quantity),
             operations=[OperationExplanation.from_value(each) for each in value.operations],
             attempts=[Attempt.from_row(each) for each in value.attempts],
         )

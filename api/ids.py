@@ -16,8 +16,14 @@ class Kind(StrEnum):
     IMPORT = "Import"
     ITEM = "Item"
     LISTING = "Listing"
+    ORDER = "Order"
+    ORDER_LINE = "OrderLine"
+    REMOTE_ORDER = "RemoteOrder"
     REMOTE_VARIANT = "RemoteVariant"
     RUN = "Run"
+    SHIPMENT = "Shipment"
+    SHIPPING_MAPPING = "ShippingMapping"
+    SHIPPING_TEXT = "ShippingText"
     TOKEN = "Token"  # noqa: S105 - a type's name
     VARIANT = "ListingVariant"
 

@@ -15,6 +15,7 @@ from api.paging import After, Connection, First, connection, page_request
 from reconcile.store.items import ItemFilter, ItemRow, list_items
 
 if TYPE_CHECKING:
+    from api.quantities import Deduction
     from api.variants import ListingVariant
 
 
@@ -55,6 +56,20 @@ class Item(Node):
         """Where it is offered."""
         rows = await info.context.load.variants_by_sku.load(self.row.sku)
         return [edges.variant_from(row) for row in rows]
+
+    @resolver(description="Units of orders, of all channels, that are taken off what is stated.")
+    async def deducted(self, info: Info) -> int:
+        """What has been sold and still counts."""
+        return await info.context.load.deducted.load(self.row.id) or 0
+
+    @resolver(description="What orders take off it, newest first; also what no longer counts.")
+    async def deductions(
+        self, info: Info, first: First = 25, after: After = None
+    ) -> Connection[Annotated["Deduction", strawberry.lazy("api.quantities")]]:
+        """A page of its deductions."""
+        request = page_request(first, after)
+        page = await info.context.load.deductions.load((self.row.id, request))
+        return edges.deductions_from(page, request)
 
 
 async def item_by_id(context: Context, number: int) -> Item | None:

@@ -50,6 +50,14 @@ RESULTS_MAXIMUM = 1000
 """Objects that one mutation takes, and with that the most results it answers."""
 EXPLAIN_OBJECTS = 2000
 """What an explanation counts for: it runs the planner, where other objects are a row of a list."""
+EXPLANATIONS = frozenset({"Explanation", "ItemExplanation", "OrderExplanation", "OrderMatch"})
+PARTS: Mapping[str, int] = {
+    "Order.lines": 10,
+    "Order.shipments": 5,
+    "RemoteOrder.lines": 10,
+    "Shipment.lines": 10,
+}
+"""How many objects are expected in lists that come whole, being parts of one object."""
 
 
 _COMPOSITE = GraphQLObjectType | GraphQLInterfaceType
@@ -122,10 +130,12 @@ class _Scale:
             kind = get_named_type(field.type) if field else None
         inner = self._selections(node.selection_set, kind)
         is_introspection = kind is None or kind.name.startswith("__")
-        own = EXPLAIN_OBJECTS if kind is not None and kind.name == "Explanation" else 1
+        own = EXPLAIN_OBJECTS if kind is not None and kind.name in EXPLANATIONS else 1
         rows = 1 if parent is None else _rows(node, parent)
+        parts = 1 if parent is None else PARTS.get(f"{parent.name}.{node.name.value}", 1)
         # A page is one object however long it is; explanations are made one by one.
         total = (own + inner.objects) * rows if own > 1 else own + inner.objects * rows
+        total *= parts
         return _Weight(1 + inner.depth, alias + inner.aliases, 0 if is_introspection else total)
 
 

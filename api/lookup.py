@@ -14,8 +14,12 @@ from api.imports import import_by_id
 from api.items import item_by_id
 from api.listings import listing_by_id
 from api.nodes import Node
+from api.orders import order_by_id
+from api.remote_orders import remote_order_by_id
 from api.remotes import RemoteVariant
 from api.runs import run_by_id
+from api.shipments import line_by_id, shipment_by_id
+from api.shipping import mapping_by_id, text_by_id
 from api.tokens import token_by_id
 from api.variants import variant_by_id
 from reconcile.store.attempts import attempts_by_ids
@@ -31,7 +35,7 @@ async def node(
     return await _node(info.context, kind, number)
 
 
-async def _node(  # noqa: C901 - one line per kind, nothing nested
+async def _node(  # noqa: C901, PLR0912 - one line per kind, nothing nested
     context: Context, kind: Kind, number: int
 ) -> Node | None:
     match kind:
@@ -49,11 +53,23 @@ async def _node(  # noqa: C901 - one line per kind, nothing nested
             return await item_by_id(context, number)
         case Kind.LISTING:
             return await listing_by_id(context, number)
+        case Kind.ORDER:
+            return await order_by_id(context, number)
+        case Kind.ORDER_LINE:
+            return await line_by_id(context, number)
+        case Kind.REMOTE_ORDER:
+            return await remote_order_by_id(context, number)
         case Kind.REMOTE_VARIANT:
             remote = await context.load.remote.load(number)
             return None if remote is None else RemoteVariant.from_row(remote)
         case Kind.RUN:
             return await run_by_id(context, number)
+        case Kind.SHIPMENT:
+            return await shipment_by_id(context, number)
+        case Kind.SHIPPING_MAPPING:
+            return await mapping_by_id(context, number)
+        case Kind.SHIPPING_TEXT:
+            return await text_by_id(context, number)
         case Kind.TOKEN:
             return await token_by_id(context, number)
         case Kind.VARIANT:

@@ -10,8 +10,8 @@ from strawberry.scalars import JSON
 
 from api.faults import camel
 from api.scalars import as_json
+from reconcile.contract import OrderSupport, Settings, SettingSpec, setting_specs
 from reconcile.contract import Platform as PlatformRecord
-from reconcile.contract import Settings, SettingSpec, setting_specs
 from reconcile.core.actions import ActionKind
 from reconcile.core.mapping import MappingRule as MappingRuleValue
 from reconcile.core.mapping import Template
@@ -190,6 +190,66 @@ class PlatformPresence:
     explanation: str
 
 
+@strawberry.type(description="A property by which GET_ORDERS can leave orders out.")
+class OrderFacet:
+    """A filter of the platform."""
+
+    name: str
+    title: str
+    code: str = strawberry.field(description="Of the decision that leaves an order out.")
+
+
+@strawberry.type(description="A field of the platform's orders that an imported order can carry.")
+class PlatformOrderField:
+    """Source and target of a rule of GET_ORDERS."""
+
+    theirs: str
+    ours: str
+    title: str
+
+
+@strawberry.type(description="A field of a shipment that the platform takes.")
+class PlatformShipmentField:
+    """Source and target of a rule of SYNC_ORDERS."""
+
+    ours: str
+    theirs: str
+    title: str
+
+
+@strawberry.type(description="What a platform can do with orders.")
+class PlatformOrders:
+    """How orders are filtered, mapped and shipped."""
+
+    shipping_text: str = strawberry.field(description="What a shipping mapping compares there.")
+    facets: list[OrderFacet]
+    fields: list[PlatformOrderField]
+    shipment_fields: list[PlatformShipmentField]
+    takes_partial_shipments: bool = strawberry.field(
+        description="No: it takes one shipment of the whole order, so parts wait."
+    )
+
+    @classmethod
+    def from_record(cls, record: OrderSupport) -> "PlatformOrders":
+        """The order side of a platform's record."""
+        return cls(
+            shipping_text=record.shipping_text,
+            facets=[
+                OrderFacet(name=each.name, title=each.title, code=each.code)
+                for each in record.facets
+            ],
+            fields=[
+                PlatformOrderField(theirs=each.theirs, ours=each.ours, title=each.title)
+                for each in record.fields
+            ],
+            shipment_fields=[
+                PlatformShipmentField(ours=each.ours, theirs=each.theirs, title=each.title)
+                for each in record.shipment_fields
+            ],
+            takes_partial_shipments=record.partial_shipments,
+        )
+
+
 @strawberry.type(description="Software such as WooCommerce, and what Tallyport can do with it.")
 class Platform:
     """A platform of the registry."""
@@ -205,6 +265,9 @@ class Platform:
     presences: list[PlatformPresence]
     credentials: list[Setting] = strawberry.field(description="Fields of its credentials input.")
     settings: list[Setting] = strawberry.field(description="Settings of a channel as a whole.")
+    orders: PlatformOrders | None = strawberry.field(
+        description="How its orders are read and shipped; null: not supported."
+    )
 
     @classmethod
     def from_record(cls, record: PlatformRecord) -> "Platform":
@@ -247,6 +310,7 @@ class Platform:
             ],
             credentials=_settings(record.credentials),
             settings=_settings(record.settings),
+            orders=None if record.orders is None else PlatformOrders.from_record(record.orders),
         )
 
 

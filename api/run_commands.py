@@ -1,12 +1,16 @@
 """Mutations of runs: request, approve, cancel."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import strawberry
 
 from api.access import MutationPayload, mutation
 from api.context import Context, Info
-from api.ids import Kind, number_of, numbers_of
+from api.ids import BadIdError, Kind, decode, number_of, numbers_of
 from api.runs import Run, run_by_id
 from reconcile.commands import runs as commands
+from reconcile.commands.errors import CommandError, Problem
 from reconcile.commands.runs import RunRequest
 from reconcile.core.actions import ActionKind, GuardKind
 from reconcile.core.types import Operation
@@ -29,6 +33,9 @@ class RunRequestInput:
     )
     skus: list[str] | None = strawberry.field(
         default=None, description="Only the listings with these SKUs, theirs or their variants'."
+    )
+    orders: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Only these orders, by id of an Order or a RemoteOrder."
     )
 
 
@@ -54,11 +61,49 @@ async def run_request(info: Info, given: RunRequestInput) -> RunRequestPayload:
         plan_only=given.plan,
         listing_ids=None if given.listings is None else numbers_of(given.listings, Kind.LISTING),
         skus=given.skus,
+        remote_order_ids=None
+        if given.orders is None
+        else await _remote_orders(context, given.orders),
     )
-    made = await commands.request_run(
-        context.deps, number_of(given.channel, Kind.CHANNEL), request, by=context.principal.by
-    )
+    try:
+        made = await commands.request_run(
+            context.deps, number_of(given.channel, Kind.CHANNEL), request, by=context.principal.by
+        )
+    except CommandError as error:
+        raise CommandError(*(_renamed(problem) for problem in error.problems)) from None
     return RunRequestPayload(run=await run_by_id(context, made.run_id), is_new=made.is_new)
+
+
+async def _remote_orders(context: Context, given: Sequence[str]) -> list[int]:
+    """The remote orders meant, each by its own id or that of the order imported of it."""
+    kinds = (Kind.ORDER, Kind.REMOTE_ORDER)
+    problems: list[Problem] = []
+    meant: list[tuple[Kind, int]] = []
+    for index, text in enumerate(given):
+        try:
+            meant.append(decode(text, *kinds))
+        except BadIdError as error:
+            problems.append(Problem("BAD_ID", error.message, ("orders", str(index))))
+    if problems:
+        raise CommandError(*problems)
+    rows = await context.load.order.load_many(
+        [number for kind, number in meant if kind is Kind.ORDER]
+    )
+    imported = {row.id: row.remote_order_id for row in rows if row is not None}
+    missing = [
+        Problem("NOT_FOUND", "There is no order with this id.", ("orders", str(index)))
+        for index, (kind, number) in enumerate(meant)
+        if kind is Kind.ORDER and number not in imported
+    ]
+    if missing:
+        raise CommandError(*missing)
+    return [imported[number] if kind is Kind.ORDER else number for kind, number in meant]
+
+
+def _renamed(problem: Problem) -> Problem:
+    """A problem with the command's `remote_order_ids` called what the input calls them."""
+    names = ("orders" if part == "remote_order_ids" else part for part in problem.path)
+    return replace(problem, path=tuple(names))
 
 
 @strawberry.input

@@ -92,6 +92,39 @@ class ObjectCounts:
         return cls(**{name: counts.get(name, 0) for name in names})
 
 
+@strawberry.type(description="What became of the orders, and of the shipments, of a run.")
+class OrderRunCounts:
+    """Features A9 to A11."""
+
+    seen: int = strawberry.field(description="Orders that polls showed.")
+    imported: int
+    followed: int = strawberry.field(description="Imported before; ours follow the channel.")
+    put_on_hold: int = strawberry.field(description="Imported before; changed after a shipment.")
+    held: int
+    skipped: int
+    unsavable: int
+    acknowledged: int
+    shipments_pushed: int = strawberry.field(description="Shipments that reached the channel.")
+    closed: int = strawberry.field(description="Orders that were closed on the channel.")
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, Any]) -> "OrderRunCounts":
+        """The counts as the runtime stores them; what did not occur is zero."""
+        names = (
+            "seen",
+            "imported",
+            "followed",
+            "put_on_hold",
+            "held",
+            "skipped",
+            "unsavable",
+            "acknowledged",
+            "closed",
+        )
+        found = {name: counts.get(f"orders_{name}", 0) for name in names}
+        return cls(**found, shipments_pushed=counts.get("shipments_pushed", 0))
+
+
 @strawberry.type(description="Why rows were skipped, refused or failed, and how many.")
 class RunReason:
     """A reason code with its number of rows."""
@@ -102,10 +135,11 @@ class RunReason:
 
 @strawberry.type(description="What a run did, in numbers.")
 class RunReport:
-    """Parents and variants, with the reasons of what did not happen."""
+    """Parents and variants, or orders, with the reasons of what did not happen."""
 
     parents: ObjectCounts
     variants: ObjectCounts
+    orders: OrderRunCounts
     reasons: list[RunReason]
     attention: int = strawberry.field(description="Objects that wait for a person.")
 
@@ -118,6 +152,7 @@ class Run(Node):
     operation: Operation
     trigger: Trigger
     is_full: bool = strawberry.field(description="Looks at everything, not only at what changed.")
+    lookup: str | None = strawberry.field(description="Of GET_ORDERS: the number it looks up.")
     is_plan_only: bool = strawberry.field(description="A preview: waits for approval.")
     state: RunState
     result: RunResult | None
@@ -140,6 +175,7 @@ class Run(Node):
             operation=Operation(row.operation),
             trigger=Trigger(row.trigger),
             is_full=row.is_full,
+            lookup=row.lookup,
             is_plan_only=row.plan_only,
             state=RunState(row.state),
             result=None if row.result is None else RunResult(row.result),
@@ -175,6 +211,7 @@ class Run(Node):
         return RunReport(
             parents=ObjectCounts.from_json(counts.get("parents", {})),
             variants=ObjectCounts.from_json(counts.get("variants", {})),
+            orders=OrderRunCounts.from_json(counts),
             reasons=[
                 RunReason(code=code, count=count)
                 for code, count in counts.get("reasons", {}).items()

@@ -31,10 +31,18 @@ from api.listings import Listing, listing, listings
 from api.lookup import node
 from api.masking import process_errors
 from api.operation_commands import operation_mutations
+from api.order_commands import MUTATIONS as ORDER_MUTATIONS
+from api.order_explain import order_explain
+from api.orders import Order, order, orders
 from api.platforms import Platform, platforms_of
+from api.quantities import item_explain
+from api.remote_orders import RemoteOrder, order_counts, remote_orders
 from api.remotes import RemoteVariant, remote_variants
 from api.run_commands import MUTATIONS as RUN_MUTATIONS
 from api.runs import Run, run, runs
+from api.shipments import OrderLine, Shipment
+from api.shipping import ShippingMapping, ShippingText, shipping_mappings, shipping_texts
+from api.shipping_commands import MUTATIONS as SHIPPING_MUTATIONS
 from api.status import status
 from api.tokens import MUTATIONS as TOKEN_MUTATIONS
 from api.tokens import Token, tokens, viewer
@@ -70,6 +78,14 @@ QUERIES: tuple[StrawberryField, ...] = (
     remote_variants,
     items,
     item,
+    item_explain,
+    orders,
+    order,
+    remote_orders,
+    order_counts,
+    order_explain,
+    shipping_mappings,
+    shipping_texts,
     runs,
     run,
     actions,
@@ -87,8 +103,14 @@ NODES = (
     Item,
     Listing,
     ListingVariant,
+    Order,
+    OrderLine,
+    RemoteOrder,
     RemoteVariant,
     Run,
+    Shipment,
+    ShippingMapping,
+    ShippingText,
     Token,
 )
 
@@ -115,6 +137,8 @@ def build_schema(
         *LISTING_MUTATIONS,
         *VARIANT_MUTATIONS,
         *ITEM_MUTATIONS,
+        *ORDER_MUTATIONS,
+        *SHIPPING_MUTATIONS,
         *IMPORT_MUTATIONS,
         *TOKEN_MUTATIONS,
     )

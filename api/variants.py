@@ -14,6 +14,7 @@ from api.fields import resolver
 from api.ids import Kind, encode, number_of
 from api.listings import ListingField, WithheldValue, fields_of
 from api.nodes import Condition, Node
+from api.quantities import QuantityExplanation
 from api.remotes import Candidates, Option, RemoteVariant, options_of
 from api.scalars import as_json
 from reconcile.core.actions import Standing
@@ -185,6 +186,14 @@ class ListingVariant(Node):
         """True with a condition of status ATTENTION."""
         rows = await info.context.load.variant_conditions.load(self.row.id)
         return any(row.status == Standing.ATTENTION for row in rows)
+
+    @resolver(
+        description="How the quantity it is to have comes about, down to the orders.",
+    )
+    async def quantity_explanation(self, info: Info) -> QuantityExplanation | None:
+        """The sum of what is stated, deducted and kept back."""
+        found = await info.context.load.quantity.load(self.row.id)
+        return None if found is None else QuantityExplanation.from_value(found)
 
     @resolver(
         description="For each operation: inputs, rule, decision, what happens next and when. Runs "

@@ -17,7 +17,6 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.contract import (
-    WRITES,
     Adapter,
     AdapterError,
     Confirmation,
@@ -32,19 +31,18 @@ from reconcile.contract import (
     Step,
     UnauthorizedError,
     UnsupportedError,
-    Write,
 )
 from reconcile.core.actions import ActionKind, Outcome
 from reconcile.core.types import RemoteRef
 from reconcile.deps import Deps
 from reconcile.portion import MovedError, Portion, StoppedError
-from reconcile.results import FINAL, Ended, apply_results
+from reconcile.results import FINAL, Ended
+from reconcile.side_work import WORK, SideWork, Writes
 from reconcile.store import actions as action_rows
 from reconcile.store import mirror
 from reconcile.store.channel_state import pause_channel, show_budget
 from reconcile.store.channels import Channel
 from reconcile.store.leases import Lease, LeaseLostError, fence
-from reconcile.writes import build_writes, outdated
 
 log = structlog.get_logger()
 
@@ -75,6 +73,11 @@ class Execution:
     is_stopped: bool = False
     """Nothing more leaves in this slice: it is over, or a person said so."""
 
+    @property
+    def work(self) -> SideWork:
+        """What is particular to this side of the channel."""
+        return WORK[self.lease.side]
+
     @contextlib.asynccontextmanager
     async def fenced(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits only while the lease is ours."""
@@ -101,7 +104,7 @@ class Execution:
             unknown = await action_rows.unknown_batch(
                 conn, self.channel.id, self.lease.side, 100, self.deps.clock()
             )
-            writes = await build_writes(conn, self.channel, unknown)
+            writes = await self.work.build(conn, self.channel, unknown)
         if unknown:
             await self._look(unknown, writes)
             return True
@@ -113,17 +116,13 @@ class Execution:
             rows = await action_rows.next_batch(
                 conn, self.channel.id, self.lease.side, portion, self.deps.clock()
             )
-            moved = await outdated(conn, self.channel, rows)
+            moved = await self.work.outdated(conn, self.channel, rows)
             for action_id, message in moved.items():
                 await action_rows.finish(conn, [action_id], "STALE", "WorldMoved", message)
-            await action_rows.mark_dirty(
-                conn,
-                self.channel.id,
-                [row["listing_id"] for row in rows if row["id"] in moved],
-                "WorldMoved",
-            )
+            dropped = [row for row in rows if row["id"] in moved]
+            await self.work.look_again(conn, self.channel, dropped, "WorldMoved")
             rows = [row for row in rows if row["id"] not in moved]
-            writes = await build_writes(conn, self.channel, rows)
+            writes = await self.work.build(conn, self.channel, rows)
         if not rows:
             return bool(moved)
         await self._send(rows, writes)
@@ -131,9 +130,9 @@ class Execution:
 
     # --- sending ------------------------------------------------------------------------
 
-    async def _send(self, rows: Sequence[RowMapping], writes: Sequence[Write]) -> None:
+    async def _send(self, rows: Sequence[RowMapping], writes: Writes) -> None:
         portion = Portion({row["key"]: row for row in rows}, self.deps.clock())
-        progress = WRITES[ActionKind(rows[0]["kind"])](self.adapter, writes)
+        progress = self.work.send(self.adapter, ActionKind(rows[0]["kind"]), writes)
         try:
             async with contextlib.aclosing(cast("AsyncGenerator[Progress]", progress)) as events:
                 async for event in events:
@@ -179,7 +178,7 @@ class Execution:
                     if portion.touched <= portion.done:
                         if await self._ends(conn, portion, ids):
                             raise StoppedError
-                        if await outdated(conn, self.channel, rows):
+                        if await self.work.outdated(conn, self.channel, rows):
                             raise MovedError
                     if not await action_rows.mark_sending(conn, ids, self.lease.epoch):
                         raise MovedError
@@ -215,7 +214,7 @@ class Execution:
     async def _end(self, ended: Sequence[Ended], observed_at: datetime) -> None:
         if ended:
             async with self.fenced() as conn:
-                await apply_results(conn, self.channel, ended, observed_at)
+                await self.work.apply(conn, self.channel, ended, observed_at)
 
     async def _unfinished(self, row: RowMapping, result: Result) -> None:
         if result.outcome is Outcome.UNKNOWN:
@@ -355,9 +354,9 @@ class Execution:
 
     # --- looking ------------------------------------------------------------------------
 
-    async def _look(self, rows: Sequence[RowMapping], writes: Sequence[Write]) -> None:
+    async def _look(self, rows: Sequence[RowMapping], writes: Writes) -> None:
         try:
-            answers = await self.adapter.confirm(writes)
+            answers = await self.work.confirm(self.adapter, writes)
         except UnauthorizedError as error:
             self.blocked_until = self.deps.clock()
             async with self.fenced() as conn:

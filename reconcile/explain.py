@@ -18,6 +18,7 @@ from reconcile.core.mapping import OPERATION_GROUPS, disabled_targets
 from reconcile.core.types import LinkState, Listing, Operation, Side, Value
 from reconcile.deps import Deps
 from reconcile.prospects import Next, next_of
+from reconcile.stock_explain import QuantityExplanation, quantity_explanations
 from reconcile.store.action_reads import ActionFilter, ActionRow, recent_actions
 from reconcile.store.attempts import AttemptRow, attempts_by_action
 from reconcile.store.channels import (
@@ -56,14 +57,6 @@ class LinkExplanation:
     state: LinkState
     compared: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class QuantityExplanation:
-    """The quantity the channel is told, with the arithmetic."""
-
-    value: int | None
-    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +137,7 @@ async def explain(deps: Deps, variant_id: int) -> Explanation | None:
             ActionFilter(channel_id=channel.id, variant_id=variant_id),
             RECENT,
         )
-        stock = stock_of(channel, row, row["stated"])
+        quantity = (await quantity_explanations(conn, deps, [variant_id]))[variant_id]
         return Explanation(
             variant_id=variant_id,
             listing_id=variant.listing_id,
@@ -156,10 +149,12 @@ async def explain(deps: Deps, variant_id: int) -> Explanation | None:
                 f"our {found.our_identifier} with their {found.their_identifier}",
                 _link_message(variant, found.message),
             ),
-            quantity=QuantityExplanation(stock.quantity, stock.steps),
+            quantity=quantity,
             operations=tuple(
                 [
-                    await _operation(conn, channel, operations, operation, variant, row)
+                    await _operation(
+                        conn, channel, operations, operation, variant, row, quantity.deducted
+                    )
                     for operation in Operation
                     if operation.side is Side.LISTINGS
                 ]
@@ -204,6 +199,7 @@ async def _operation(
     operation: Operation,
     variant: VariantRow,
     row: RowMapping,
+    deducted: int,
 ) -> OperationExplanation:
     prospect = await next_of(conn, channel, operation, operations.get(operation), variant.id)
     if operation not in operations:
@@ -211,7 +207,7 @@ async def _operation(
     listings = await load_listings(
         conn, channel.id, [variant.listing_id], compared_fields(channel, operation)
     )
-    listing = _current(channel, operations, listings[0], variant, row)
+    listing = _current(channel, operations, listings[0], variant, row, deducted)
     context = plan_context(channel, operations[operation], is_full=True, scheduled=False)
     plan = plan_listing(listing, context)
     name = str(variant.id)
@@ -232,11 +228,12 @@ def _current(
     listing: Listing,
     variant: VariantRow,
     row: RowMapping,
+    deducted: int,
 ) -> Listing:
     """The listing with this variant's prices and quantity as the next run will work them out."""
     if not variant.is_stale:
         return listing
-    stock = stock_of(channel, row, row["stated"])
+    stock = stock_of(channel, row, row["stated"], deducted)
     values = compute(
         channel,
         templates_of(channel, operations),

@@ -157,14 +157,14 @@ async def _added(conn: AsyncConnection, import_id: int, counts: Mapping[str, int
 async def _state_quantities(
     conn: AsyncConnection, quantities: Sequence[FileQuantity], origin: Origin, as_of: datetime
 ) -> set[str]:
-    """State what the file says; the SKUs whose quantity that changed."""
+    """State what the file says; the SKUs for which channels are told another quantity by that."""
     if not quantities:
         return set()
     stated = [
         StatedItem(item.sku, item.quantity, as_of, "ON_HAND", origin.source) for item in quantities
     ]
     written = await state_quantities(conn, stated, by=origin.by, now=origin.at)
-    return {item.sku for item in written if item.is_changed and not item.is_older}
+    return {item.sku for item in written if item.is_due}
 
 
 def _problems(

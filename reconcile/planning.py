@@ -8,53 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reconcile.advancing import Advancing
 from reconcile.context import compared_fields, lane_of, plan_context
 from reconcile.core.actions import Action, Plan, Standing
 from reconcile.core.context import PlanContext
 from reconcile.core.listings import plan_import, plan_listing
-from reconcile.core.states import UNLINKED_CODES, RunState
+from reconcile.core.states import UNLINKED_CODES
 from reconcile.core.types import LinkState, Listing, Operation, Value
-from reconcile.execute import Execution
-from reconcile.fetch import Slice
 from reconcile.store import dirt, marking, pairs, plans, run_rows
 from reconcile.store.channel_state import is_current
-from reconcile.store.channels import ChannelOperation
 from reconcile.wanted import refresh_wanted
 
 IMPORT_CHUNK = 200
 """Products decided at once by an import."""
 
 
-class Planning:
-    """A run on its way from fetched rows to a recorded plan."""
-
-    def __init__(
-        self,
-        part: Slice,
-        row: RowMapping,
-        operations: Mapping[Operation, ChannelOperation],
-    ) -> None:
-        self.part = part
-        self.row = row
-        self.execution: Execution = part.execution
-        self.channel = part.execution.channel
-        self.operations = operations
-        self.operation = Operation(row["operation"])
-        self.phase: dict[str, Any] = dict(row["phase"])
-
-    @property
-    def is_full(self) -> bool:
-        """Whether this run lists everything, asked for or because nothing was ever listed."""
-        return bool(self.phase.get("full"))
-
-    async def _go(self, step: str, state: RunState | None = None) -> bool:
-        self.phase["step"] = step
-        async with self.execution.fenced() as conn:
-            await run_rows.save_phase(conn, self.row["id"], self.phase, state)
-        return True
+class Planning(Advancing):
+    """A run over listings on its way from fetched rows to a recorded plan."""
 
     async def _wanted(self) -> bool:
         if self.phase.get("noted") != self.phase["round"]:

@@ -1,4 +1,4 @@
-"""When an operation next gets to a variant, or what keeps it from doing so (T3)."""
+"""When an operation next gets to a variant or an order, or what keeps it from doing so (T3)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,9 +27,12 @@ async def next_of(
     channel: Channel,
     operation: Operation,
     settings: ChannelOperation | None,
-    variant_id: int,
+    variant_id: int | None,
 ) -> Next:
-    """The first thing that holds, from what stops everything to what merely takes time."""
+    """The first thing that holds, from what stops everything to what merely takes time.
+
+    Without a variant: of the operation as a whole, as for orders, which no guard holds back.
+    """
     stopped = _stopped(channel, operation, settings)
     if stopped is not None or settings is None:
         return stopped or Next("Unsupported", f"{operation} is not supported.")
@@ -79,7 +82,7 @@ def _stopped(
 
 
 async def _situation(
-    conn: AsyncConnection, channel: Channel, operation: Operation, variant_id: int
+    conn: AsyncConnection, channel: Channel, operation: Operation, variant_id: int | None
 ) -> RowMapping:
     result = await conn.execute(
         text("""
@@ -103,7 +106,7 @@ LEFT JOIN LATERAL (
         {
             "channel_id": channel.id,
             "operation": operation,
-            "variant": str(variant_id),
+            "variant": None if variant_id is None else str(variant_id),
         },
     )
     return result.mappings().one()

@@ -67,7 +67,7 @@ async def apply_results(
     for item in failed:
         await _stands_all_the_same(conn, channel, item)
         await _show_failure(conn, item)
-    await _finish(conn, ended)
+    await finish_rows(conn, ended)
     again = [item for item in ended if item.result.outcome is Outcome.STALE or item.result.gone]
     for reason, items in (
         ("WorldMoved", again),
@@ -141,7 +141,8 @@ WHERE r.channel_id = :channel_id AND r.parent = :parent AND r.variant = :variant
     return Ended(item.row, result)
 
 
-async def _finish(conn: AsyncConnection, ended: Sequence[Ended]) -> None:
+async def finish_rows(conn: AsyncConnection, ended: Sequence[Ended]) -> None:
+    """End the actions with their outcomes."""
     rows = [
         {
             "id": item.row["id"],

@@ -16,6 +16,7 @@ from reconcile.core.mapping import Template, Wanted, wanted
 from reconcile.core.stock import StockDecision, wanted_quantity
 from reconcile.core.types import Level, Operation, Presence, Value, Withheld
 from reconcile.store.channels import Channel, ChannelOperation
+from reconcile.store.deduction_reads import deducted_of_variants
 from reconcile.store.templates import effective_template
 
 
@@ -34,11 +35,13 @@ def templates_of(
     }
 
 
-def stock_of(channel: Channel, variant: RowMapping, stated: int | None) -> StockDecision:
-    """The quantity a channel is told for a variant; deductions come with orders."""
+def stock_of(
+    channel: Channel, variant: RowMapping, stated: int | None, deducted: int
+) -> StockDecision:
+    """The quantity a channel is told for a variant, after what orders take off."""
     return wanted_quantity(
         stated=stated,
-        deducted=0,
+        deducted=deducted,
         buffer=channel.buffer,
         cap=channel.cap,
         own=variant["fields"].get("quantity"),
@@ -144,12 +147,13 @@ ORDER BY v.id
         .mappings()
         .all()
     )
+    deducted = await deducted_of_variants(conn, ids)
     templates = templates_of(channel, operations)
     updates: list[dict[str, Any]] = []
     contents: dict[int, Wanted] = {}
     accepted: dict[int, Mapping[str, Any]] = defaultdict(dict)
     for row in rows:
-        updates.append(_update(channel, templates, row, contents))
+        updates.append(_update(channel, templates, row, deducted[row["id"]], contents))
         accepted[row["listing_id"]] = row["listing_accepted"]
     await conn.execute(
         text("""
@@ -187,9 +191,10 @@ def _update(
     channel: Channel,
     templates: Mapping[Operation, Template],
     row: RowMapping,
+    deducted: int,
     contents: dict[int, Wanted],
 ) -> dict[str, Any]:
-    stock = stock_of(channel, row, row["stated"])
+    stock = stock_of(channel, row, row["stated"], deducted)
     values = compute(channel, templates, {"fields": row["listing_fields"]}, row, stock.quantity)
     contents[row["listing_id"]] = values
     return {

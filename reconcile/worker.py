@@ -24,16 +24,22 @@ from reconcile.deps import Deps, Recorder
 from reconcile.execute import LOOK_AFTER, Execution
 from reconcile.fetch import Slice
 from reconcile.imports import advance_import
+from reconcile.orders.runs import OrderRun
 from reconcile.runs import CONTENT_OPERATIONS, Run
 from reconcile.store import actions, leases, run_rows, sweeping
 from reconcile.store.channel_state import pause_channel
 from reconcile.store.channels import Channel, load_channel, load_operations, open_adapter
 from reconcile.store.imports import due_imports
 from reconcile.store.leases import Lease, LeaseLostError
+from reconcile.store.retention import erase_due
 
 log = structlog.get_logger()
 
 RETENTION_EVERY = timedelta(hours=1)
+ERASED_AT_ONCE = 500
+"""Orders whose personal data is erased in one transaction."""
+MOST_PORTIONS = 100
+"""Portions in a row; what is left waits for the next hour, for the sweep has more to do."""
 RESTART_CAP = 10.0
 """Longest pause, in seconds, before a worker whose queue went away tries again."""
 MOST_SLICES = 10_000
@@ -105,7 +111,8 @@ async def _work(deps: Deps, lease: Lease) -> bool:
             execution = Execution(deps, lease, channel, adapter, sending, until=until)
             with_content = Operation(row["operation"]) in CONTENT_OPERATIONS
             part = Slice(execution, row["id"], until, with_content)
-            await Run(part, row, operations).advance()
+            run = OrderRun if lease.side is Side.ORDERS else Run
+            await run(part, row, operations).advance()
         return True
     finally:
         if adapter is not None:
@@ -205,6 +212,16 @@ async def sweep_once(deps: Deps) -> None:
         await deps.doorbell.ring_import(import_id)
 
 
+async def clean(deps: Deps) -> None:
+    """Remove rows past their retention, and personal data whose time has come, in portions."""
+    async with deps.engine.begin() as conn:
+        await sweeping.remove_old(conn)
+    for _ in range(MOST_PORTIONS):
+        async with deps.engine.begin() as conn:
+            if await erase_due(conn, deps.clock(), ERASED_AT_ONCE) < ERASED_AT_ONCE:
+                return
+
+
 async def _sweep(deps: Deps, name: str, stop: asyncio.Event) -> None:
     cleaned_at = deps.clock() - RETENTION_EVERY
     while not stop.is_set():
@@ -213,8 +230,7 @@ async def _sweep(deps: Deps, name: str, stop: asyncio.Event) -> None:
                 await sweeping.beat(conn, name)
             await sweep_once(deps)
             if deps.clock() - cleaned_at >= RETENTION_EVERY:
-                async with deps.engine.begin() as conn:
-                    await sweeping.remove_old(conn)
+                await clean(deps)
                 cleaned_at = deps.clock()
         except Exception:
             # The database may be restarting; the sweep is what brings everything back after it.

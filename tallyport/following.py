@@ -10,9 +10,15 @@ from typing import Final
 from tallyport.client import ApiClient, Json
 
 _NUMBERS: Final = "created updated linked unlinked delisted skipped failed"
+ORDER_NUMBERS: Final = (
+    *("seen", "imported", "followed", "putOnHold", "held", "skipped", "unsavable"),
+    *("acknowledged", "shipmentsPushed", "closed"),
+)
+"""What a run counts of orders."""
 RUN_SELECTION: Final = (
-    "id operation state result isFull isPlanOnly counts progress error { code message }"
+    "id operation state result isFull isPlanOnly lookup counts progress error { code message }"
     f" report {{ parents {{ {_NUMBERS} }} variants {{ {_NUMBERS} }}"
+    f" orders {{ {' '.join(ORDER_NUMBERS)} }}"
     " reasons { code count } attention }"
     " waitingFor { code message runId until } actionCounts { kind state reason count }"
     " guard { kind isAllowed planned executed limit message } channel { id name }"
@@ -24,7 +30,7 @@ IMPORT_SELECTION: Final = (
 ACTION_SELECTION: Final = (
     "id kind state reason { code message } outcome { code message } guards tries"
     " changes { field before after } listing { id sku title } variant { id sku }"
-    " remoteParent remoteVariant"
+    " remoteParent remoteVariant remoteOrder { id number } shipment { id trackingNumber }"
 )
 
 _FIRST_PAUSE = 0.1
@@ -40,6 +46,11 @@ def run_has_ended(run: Json) -> bool:
     return run["state"] in _ENDED or (run["state"] == "PLANNED" and run["finishedAt"] is not None)
 
 
+def is_about_orders(run: Json) -> bool:
+    """Whether a run reads or ships orders, and not listings."""
+    return str(run["operation"]).endswith("_ORDERS")
+
+
 def stage_of(run: Json) -> tuple[str, int, int | None]:
     """What a run is at, how much of it is done, and of how much where that is known."""
     counts = run["counts"]
@@ -51,8 +62,12 @@ def stage_of(run: Json) -> tuple[str, int, int | None]:
     match run["state"]:
         case "QUEUED":
             return "queued", 0, None
+        case "FETCHING" if is_about_orders(run):
+            return "orders read", counts.get("orders_seen", 0), counts.get("orders_total")
         case "FETCHING":
             return "products read", counts.get("products_seen", 0), counts.get("products_total")
+        case "PLANNED" if not total and is_about_orders(run):
+            return "orders decided", counts.get("orders_decided", 0), None
         case "PLANNED" if not total:
             decided, candidates = (
                 counts.get("listings_decided", 0),

@@ -14,6 +14,10 @@ from reconcile.contract import (
     Gone,
     GoneError,
     ListingPage,
+    OrderPage,
+    OrderReadResult,
+    OrderWindow,
+    OrderWrite,
     Platform,
     Progress,
     ReadResult,
@@ -27,6 +31,7 @@ from reconcile.contract import (
     setting,
 )
 from reconcile.core.actions import ActionKind, Outcome
+from reconcile.core.order_types import RemoteOrder
 from reconcile.core.types import (
     Fields,
     RemoteListing,
@@ -35,6 +40,7 @@ from reconcile.core.types import (
     SeenPresence,
     Value,
 )
+from tests.order_double import OrderDesk
 from tests.store_double import DoubleStore, StoreProduct, StoreVariant
 
 PAGE_SIZE = 10
@@ -65,6 +71,8 @@ class DoubleAdapter(Adapter):
         self._found = store
         self._secret = credentials.secret
         self._transport = transport
+
+        self._desk = OrderDesk(lambda: self._store.orders, self._request)
 
     @property
     def _store(self) -> DoubleStore:
@@ -415,3 +423,35 @@ class DoubleAdapter(Adapter):
                     return self._observed(product) if same else None
         except (KeyError, GoneError):
             return None
+
+    # --- orders -----------------------------------------------------------------------------
+
+    def orders(
+        self, window: OrderWindow, cursor: Mapping[str, Value] | None
+    ) -> AsyncIterator[OrderPage]:
+        """Ten orders a page, in id order."""
+        return self._desk.walk(window, cursor, self._transport.now)
+
+    async def read_orders(self, ids: Sequence[str]) -> Mapping[str, OrderReadResult]:
+        """All in one request."""
+        return await self._desk.read(ids)
+
+    async def find_order(self, number: str) -> Sequence[RemoteOrder]:
+        """Orders of that number."""
+        return await self._desk.find(number)
+
+    def acknowledge(self, writes: Sequence[OrderWrite]) -> AsyncIterator[Progress]:
+        """Mark orders."""
+        return self._desk.send(ActionKind.ACKNOWLEDGE, writes)
+
+    def fulfill(self, writes: Sequence[OrderWrite]) -> AsyncIterator[Progress]:
+        """Write shipments onto their orders."""
+        return self._desk.send(ActionKind.FULFILL, writes)
+
+    def close(self, writes: Sequence[OrderWrite]) -> AsyncIterator[Progress]:
+        """Complete orders."""
+        return self._desk.send(ActionKind.CLOSE, writes)
+
+    async def confirm_orders(self, writes: Sequence[OrderWrite]) -> Mapping[str, Confirmation]:
+        """What the books say."""
+        return await self._desk.confirm(writes)

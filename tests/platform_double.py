@@ -22,8 +22,10 @@ from reconcile.contract import (
     ActionSupport,
     Adapter,
     Identifier,
+    OrderSupport,
     Platform,
     PresenceForm,
+    Settings,
     Transport,
     setting,
 )
@@ -38,6 +40,7 @@ from reconcile.core.types import (
     Value,
 )
 from tests.adapter_double import Credentials, DoubleAdapter
+from tests.order_double import ORDER_TEMPLATES, GetOrdersSettings, SyncOrdersSettings
 from tests.store_double import DoubleStore
 
 # --- the platform record --------------------------------------------------------------------
@@ -135,6 +138,10 @@ _CONTENT_RULES = (
     MappingRule("images", "images", enabled=False),
 )
 _ORDERS = "The double has no orders."
+_ORDER_OPERATIONS: dict[Operation, type[Settings]] = {
+    Operation.GET_ORDERS: GetOrdersSettings,
+    Operation.SYNC_ORDERS: SyncOrdersSettings,
+}
 
 
 def double_platform(
@@ -142,8 +149,13 @@ def double_platform(
     *,
     unsupported: Mapping[ActionKind, str] | None = None,
     batch_size: int = 100,
+    orders: OrderSupport | None = None,
 ) -> Platform:
-    """The platform record; its adapters reach the given stores by name."""
+    """The platform record; its adapters reach the given stores by name.
+
+    With `orders` (usually `order_double.ORDER_SUPPORT`) it has the order operations, too.
+    """
+    order_kinds = (ActionKind.ACKNOWLEDGE, ActionKind.FULFILL, ActionKind.CLOSE)
     without = dict(unsupported or {})
     kinds = (
         ActionKind.IMPORT,
@@ -177,9 +189,15 @@ def double_platform(
             Operation.LINK_LISTINGS: NoSettings,
             Operation.SYNC_LISTINGS: NoSettings,
             Operation.PUBLISH_LISTINGS: PublishSettings,
+        }
+        | (_ORDER_OPERATIONS if orders else {}),
+        unsupported_operations={} if orders else dict.fromkeys(_ORDER_OPERATIONS, _ORDERS),
+        actions={
+            kind: ActionSupport(batch_size)
+            for kind in (*kinds, *(order_kinds if orders else ()))
+            if kind not in without
         },
-        unsupported_operations={Operation.GET_ORDERS: _ORDERS, Operation.SYNC_ORDERS: _ORDERS},
-        actions={kind: ActionSupport(batch_size) for kind in kinds if kind not in without},
+        orders=orders,
         unsupported_actions=without,
         our_identifiers=(Identifier("sku", "SKU"), Identifier("upc", "UPC")),
         their_identifiers=(Identifier("sku", "SKU"), Identifier("barcode", "Barcode")),
@@ -188,7 +206,8 @@ def double_platform(
         templates={
             Operation.SYNC_LISTINGS: Template(_SYNC_RULES),
             Operation.PUBLISH_LISTINGS: Template(_SYNC_RULES + _CONTENT_RULES),
-        },
+        }
+        | (ORDER_TEMPLATES if orders else {}),
         presence={
             Presence.LISTED: PresenceForm(is_readable=True, explanation="For sale."),
             Presence.HIDDEN: PresenceForm(

@@ -2,12 +2,16 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from reconcile.contract import (
     AdapterError,
     Effect,
     UnavailableError,
 )
+from reconcile.core.order_types import RemoteOrderLine
+from tests.order_double import StoreOrder
 
 
 @dataclass
@@ -68,6 +72,7 @@ class DoubleStore:
     requests: list[str] = field(default_factory=list)
     """Name of every request in order: `check`, `listings`, `sync 3` (rows), ..."""
     faults: deque[Fault] = field(default_factory=deque)
+    orders: dict[str, StoreOrder] = field(default_factory=dict)
     last_id: int = 100
 
     def new_id(self) -> str:
@@ -83,6 +88,17 @@ class DoubleStore:
                 item.id = self.new_id()
         self.products[product.id] = product
         return product
+
+    def order(
+        self, *lines: RemoteOrderLine, at: datetime, number: str = "", **fields: Any
+    ) -> StoreOrder:
+        """A shopper orders, or the merchant puts an order in."""
+        key = self.new_id()
+        made = StoreOrder(key, number or key, list(lines), at, at)
+        for name, value in fields.items():
+            setattr(made, name, value)
+        self.orders[key] = made
+        return made
 
     def fail(self, error: Exception, call: str = "", *, after_effect: bool = False) -> None:
         """Make the next matching request fail."""
@@ -105,7 +121,7 @@ class DoubleStore:
 
     def writes(self) -> list[str]:
         """Requests that were meant to change something."""
-        reads = ("check", "listings", "read", "confirm")
+        reads = ("check", "listings", "read", "confirm", "orders", "find_order")
         return [request for request in self.requests if not request.startswith(reads)]
 
 

@@ -26,11 +26,12 @@ class Effect(StrEnum):
     TIMEOUT_BEFORE = "timeout_before"  # silence for `seconds`, then closed; nothing is done
     TIMEOUT_AFTER = "timeout_after"  # the work is done, then silence for `seconds`, then closed
     PARTLY = "partly"  # the first half of the longest list sent is done, then a status of failure
+    TWICE = "twice"  # the work is done twice, as by a proxy that sends again; the second answer
     LATE = "late"  # a gateway time-out now, the work `seconds` later
     DELAY = "delay"  # the right answer, `seconds` late
     CUT_PAGE = "cut_page"  # the longest list of the answer loses its second half
     EMPTY = "empty"  # the longest list of the answer loses everything
-    REPEAT_PAGE = "repeat_page"  # the previous answer of the same path once more
+    REPEAT_PAGE = "repeat_page"  # the previous answer of the same method and path once more
 
 
 _FIELDS: dict[str, tuple[type, ...]] = {

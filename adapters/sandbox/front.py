@@ -58,7 +58,7 @@ class Front:
         self._shop = shop
         self._limit = limit
         self._arrivals: deque[datetime] = deque()
-        self._previous: dict[str, Reply] = {}
+        self._previous: dict[tuple[str, str], Reply] = {}
         self._late: set[asyncio.Task[Reply]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,8 +110,9 @@ class Front:
 
     async def _answer(self, fault: Fault | None, scope: Scope, body: bytes, path: str) -> Reply:
         """Ask the platform's app, or fail as ordered."""
+        place = (str(scope["method"]), path)
         if fault is None:
-            return self._remembered(path, await ask(self._app, scope, body))
+            return self._remembered(place, await ask(self._app, scope, body))
         match fault.effect:
             case Effect.STATUS | Effect.HTML | Effect.GARBAGE | Effect.PARTLY:
                 first = fault.done_first(body)
@@ -131,20 +132,22 @@ class Front:
                 self._late.add(task)
                 task.add_done_callback(self._late.discard)
                 return fault.canned()
-            case Effect.DELAY:
+            case Effect.DELAY | Effect.TWICE:
                 await asyncio.sleep(fault.seconds)
-                return self._remembered(path, await ask(self._app, scope, body))
+                times = 2 if fault.effect is Effect.TWICE else 1
+                replies = [await ask(self._app, scope, body) for _ in range(times)]
+                return self._remembered(place, replies[-1])
             case Effect.CUT_PAGE | Effect.EMPTY:
-                reply = self._remembered(path, await ask(self._app, scope, body))
+                reply = self._remembered(place, await ask(self._app, scope, body))
                 return reply.with_body(spoiled_rows(reply.body, fault.effect is Effect.CUT_PAGE))
             case Effect.REPEAT_PAGE:
-                previous = self._previous.get(path)
-                reply = self._remembered(path, await ask(self._app, scope, body))
+                previous = self._previous.get(place)
+                reply = self._remembered(place, await ask(self._app, scope, body))
                 return reply.with_body(previous.body) if previous is not None else reply
         assert_never(fault.effect)
 
-    def _remembered(self, path: str, reply: Reply) -> Reply:
-        self._previous[path] = reply
+    def _remembered(self, place: tuple[str, str], reply: Reply) -> Reply:
+        self._previous[place] = reply
         return reply
 
     async def _work_late(self, seconds: float, scope: Scope, body: bytes) -> Reply:

@@ -7,23 +7,21 @@ from adapters.woocommerce import fields
 from adapters.woocommerce.adapter import WooCommerceAdapter
 from adapters.woocommerce.canonical import canonical, key
 from adapters.woocommerce.catalog import WooCommerceCatalog
+from adapters.woocommerce.order_fields import ORDER_TEMPLATES, ORDERS
 from adapters.woocommerce.settings import (
     ChannelSettings,
     Credentials,
+    GetOrdersSettings,
     ImportSettings,
     LinkSettings,
     PublishSettings,
+    SyncOrdersSettings,
     SyncSettings,
     base_url,
 )
 from reconcile.contract import AccountInfo, ActionSupport, Adapter, Platform, Settings, Transport
 from reconcile.core.actions import ActionKind
 from reconcile.core.types import Operation
-
-_NO_ORDERS = (
-    "Orders of WooCommerce are not part of this version of Tallyport yet; quantities can be kept "
-    "right by stating them as already net of orders"
-)
 
 
 def _credentials(credentials: Settings) -> Credentials:
@@ -62,11 +60,10 @@ PLATFORM = Platform(
         Operation.LINK_LISTINGS: LinkSettings,
         Operation.SYNC_LISTINGS: SyncSettings,
         Operation.PUBLISH_LISTINGS: PublishSettings,
+        Operation.GET_ORDERS: GetOrdersSettings,
+        Operation.SYNC_ORDERS: SyncOrdersSettings,
     },
-    unsupported_operations={
-        Operation.GET_ORDERS: _NO_ORDERS,
-        Operation.SYNC_ORDERS: _NO_ORDERS,
-    },
+    unsupported_operations={},
     actions={
         ActionKind.PUBLISH: ActionSupport(batch_size=100),
         ActionKind.OVERWRITE: ActionSupport(batch_size=100),
@@ -74,18 +71,17 @@ PLATFORM = Platform(
         ActionKind.HIDE: ActionSupport(batch_size=100),
         ActionKind.UNHIDE: ActionSupport(batch_size=100),
         ActionKind.DELIST: ActionSupport(batch_size=100),
+        ActionKind.FULFILL: ActionSupport(),
+        ActionKind.CLOSE: ActionSupport(),
     },
     unsupported_actions={
-        ActionKind.IMPORT_ORDER: _NO_ORDERS,
         ActionKind.ACKNOWLEDGE: "WooCommerce has nothing by which an order is acknowledged",
-        ActionKind.FULFILL: _NO_ORDERS,
-        ActionKind.CLOSE: _NO_ORDERS,
     },
     our_identifiers=fields.OUR_IDENTIFIERS,
     their_identifiers=fields.THEIR_IDENTIFIERS,
     linking_pairs=fields.LINKING_PAIRS,
     fields=fields.FIELDS,
-    templates=fields.TEMPLATES,
+    templates={**fields.TEMPLATES, **ORDER_TEMPLATES},
     presence=fields.PRESENCE,
     canonical=canonical,
     key=key,
@@ -95,6 +91,7 @@ PLATFORM = Platform(
     base_url=_base_url,
     manual_only=frozenset({Operation.IMPORT_LISTINGS}),
     max_in_flight=1,
+    orders=ORDERS,
     catalog=WooCommerceCatalog(),
     sandbox=_sandbox,
 )

@@ -7,7 +7,10 @@ from adapters.woocommerce.bodies import Known
 from adapters.woocommerce.client import Client
 from adapters.woocommerce.confirming import Confirming
 from adapters.woocommerce.delisting import Delisting
+from adapters.woocommerce.fulfilling import Fulfilling
 from adapters.woocommerce.mapping import StoreView
+from adapters.woocommerce.order_client import OrderClient
+from adapters.woocommerce.order_reading import OrderReader
 from adapters.woocommerce.overwriting import Overwriting
 from adapters.woocommerce.preparing import Preparing
 from adapters.woocommerce.publishing import Publishing
@@ -20,12 +23,18 @@ from reconcile.contract import (
     Adapter,
     Confirmation,
     ListingPage,
+    OrderPage,
+    OrderReadResult,
+    OrderWindow,
+    OrderWrite,
     Platform,
     Progress,
     ReadResult,
+    RejectedOrder,
     Transport,
     Write,
 )
+from reconcile.core.order_types import RemoteOrder
 from reconcile.core.types import RemoteRef, Value
 
 
@@ -58,6 +67,11 @@ class WooCommerceAdapter(Adapter):
         self._publishing = Publishing(self._client, self._reader, preparing, settings)
         self._overwriting = Overwriting(self._client, self._reader, preparing, settings)
         self._confirming = Confirming(self._client, self._reader, settings)
+        orders = OrderClient(self._client)
+        # A store that hides what it can do is taken for one of today.
+        has_modified_after = not features or "modified_after" in features
+        self._orders = OrderReader(orders, has_modified_after=has_modified_after)
+        self._fulfilling = Fulfilling(orders, self._orders)
 
     async def check(self) -> AccountInfo:
         """Identity and currency, in one request."""
@@ -106,3 +120,29 @@ class WooCommerceAdapter(Adapter):
     async def confirm(self, writes: Sequence[Write]) -> Mapping[str, Confirmation]:
         """Whether actions with an unknown outcome happened."""
         return await self._confirming.confirm(writes)
+
+    def orders(
+        self, window: OrderWindow, cursor: Mapping[str, Value] | None
+    ) -> AsyncIterator[OrderPage]:
+        """Orders that changed in a window, in id order."""
+        return self._orders.walk(window, cursor)
+
+    async def read_orders(self, ids: Sequence[str]) -> Mapping[str, OrderReadResult]:
+        """Each order by id."""
+        return await self._orders.read(ids)
+
+    async def find_order(self, number: str) -> Sequence[RemoteOrder | RejectedOrder]:
+        """Orders that people call by this number."""
+        return await self._orders.find(number)
+
+    def fulfill(self, writes: Sequence[OrderWrite]) -> AsyncIterator[Progress]:
+        """Shipments, where the settings want them."""
+        return self._fulfilling.fulfill(writes)
+
+    def close(self, writes: Sequence[OrderWrite]) -> AsyncIterator[Progress]:
+        """Set orders to completed."""
+        return self._fulfilling.close(writes)
+
+    async def confirm_orders(self, writes: Sequence[OrderWrite]) -> Mapping[str, Confirmation]:
+        """Whether writes to orders with an unknown outcome happened."""
+        return await self._fulfilling.confirm(writes)

@@ -78,9 +78,11 @@ class Client:
         """Read `path` below wc/v3."""
         return await self._send("GET", path, params, None, root=root)
 
-    async def post(self, path: str, body: Json, *, is_write: bool = True) -> Answer:
+    async def post(
+        self, path: str, body: Json, *, is_write: bool = True, root: str = "wc/v3"
+    ) -> Answer:
         """Send `body` to `path`; `is_write=False` for what is known to change nothing."""
-        return await self._send("POST", path, {}, body, is_write=is_write)
+        return await self._send("POST", path, {}, body, is_write=is_write, root=root)
 
     async def products(self, params: Mapping[str, str], *, fields: str = "") -> Page[wire.Product]:
         """A page of products, the raw forms of their texts included."""
@@ -271,13 +273,14 @@ def _page(answer: Answer, parse: Callable[[Json], Wire], route: str) -> Page[Wir
         tuple(rows),
         tuple(rejected),
         tuple(ids),
-        _count(answer, "X-WP-Total", route),
-        _count(answer, "X-WP-TotalPages", route),
+        count(answer, "X-WP-Total", route),
+        count(answer, "X-WP-TotalPages", route),
         answer.sent_at,
     )
 
 
-def _count(answer: Answer, name: str, route: str) -> int:
+def count(answer: Answer, name: str, route: str) -> int:
+    """A total out of the headers, without which no list can be known to be whole."""
     text = answer.headers.get(name, "").strip()
     if not text.isdigit():
         message = f"{route} came without the header {name}; a proxy or cache may drop it"

@@ -78,6 +78,9 @@ def is_gone(code: str, status: int) -> bool:
         "woocommerce_rest_invalid_product_id",
         "woocommerce_rest_product_variation_invalid_id",
         "woocommerce_rest_invalid_product_variation_id",
+        "woocommerce_rest_shop_order_invalid_id",
+        "woocommerce_rest_order_invalid_id",
+        "woocommerce_rest_invalid_order_id",
     }
 
 

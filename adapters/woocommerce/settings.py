@@ -115,6 +115,83 @@ class PublishSettings:
     )
 
 
+_STATUS = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_STATUS_NAMES = {"pending-payment": "pending", "canceled": "cancelled", "draft": "checkout-draft"}
+_NO_ORDERS = frozenset({"checkout-draft", "auto-draft", "trash"})
+ANY_STATUS = "any"
+STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
+"""What WooCommerce itself has; plugins add more."""
+
+
+def order_statuses(given: str) -> frozenset[str]:
+    """The statuses a list names, as the store writes them; empty where any will do.
+
+    Names as the admin shows them are understood, too: `wc-on-hold`, `On hold`, `Canceled`.
+    """
+    found: set[str] = set()
+    for part in given.split(","):
+        slug = re.sub(r"\s+", "-", part.strip().lower()).removeprefix("wc-")
+        dashed = slug.replace("_", "-")  # statuses of plugins may have underscores, these have not
+        slug = _STATUS_NAMES.get(dashed, dashed if dashed in STATUSES else slug)
+        if not slug:
+            continue
+        if slug in _NO_ORDERS:
+            raise ValueError(f"{slug} is no status of an order anybody has placed")
+        if not _STATUS.fullmatch(slug):
+            known = ", ".join(STATUSES)
+            raise ValueError(
+                f"{part.strip()[:40]!r} is no order status; WooCommerce has {known}, and plugins "
+                "add their own; separate them by commas"
+            )
+        found.add(slug)
+    if not found:
+        raise ValueError(f"Name at least one order status, or {ANY_STATUS} for all of them")
+    return frozenset() if ANY_STATUS in found else frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class GetOrdersSettings:
+    """Settings of importing orders."""
+
+    statuses: str = setting(
+        "Order statuses",
+        "Orders in these statuses are imported, separated by commas; any imports all. WooCommerce "
+        f"has {', '.join(STATUSES)}; plugins add their own",
+        default="processing",
+    )
+    days: int = setting(
+        "Days back",
+        "Orders created more than so many days before they were first seen are left out; 0 sets "
+        "no limit",
+        default=14,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what no order could fit."""
+        order_statuses(self.statuses)
+        if not 0 <= self.days <= 3650:
+            raise ValueError("Days back is between 0 (no limit) and 3650")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOrdersSettings:
+    """Settings of sending shipments to the store."""
+
+    tracking: str = setting(
+        "Where tracking goes",
+        "note: a private note on the order; shipment_tracking: the plugin Shipment Tracking, which "
+        "must be active; fulfillments: WooCommerce's own order fulfillments, which must be enabled",
+        default="note",
+        choices=("note", "shipment_tracking", "fulfillments"),
+    )
+    complete_shipped: bool = setting(
+        "Complete shipped orders",
+        "Set an order to Completed once all of it has been shipped; the store then tells the "
+        "customer by e-mail",
+        default=False,
+    )
+
+
 _HOST = re.compile(
     r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
 )

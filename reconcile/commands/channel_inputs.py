@@ -9,6 +9,8 @@ from reconcile.contract import Platform
 from reconcile.core.types import OurField, Value
 
 MAX_NAME = 100
+RETENTION_DAYS = (30, 60, 90)
+"""After how many days personal data of orders can be erased; besides, it can be kept."""
 
 
 def name_problems(name: str) -> list[Problem]:
@@ -27,6 +29,15 @@ def number_problems(buffer: int | None, cap: int | None) -> list[Problem]:
         if value is not None and not 0 <= value < 2**31:
             problems.append(Problem("INVALID", f"{name} is 0 or more units.", (name,)))
     return problems
+
+
+def retention_problems(days: int | None) -> list[Problem]:
+    """Personal data is kept, or erased after one of the spans there are."""
+    if days is None or days in RETENTION_DAYS:
+        return []
+    known = ", ".join(map(str, RETENTION_DAYS))
+    message = f"Personal data is erased after {known} days, or kept; {days} days there are not."
+    return [Problem("INVALID", message, ("retention_days",))]
 
 
 def default_pair(platform: Platform, ours: str | None, theirs: str | None) -> tuple[str, str]:

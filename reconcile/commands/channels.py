@@ -21,6 +21,7 @@ from reconcile.commands.channel_inputs import (
     name_problems,
     number_problems,
     pair_problems,
+    retention_problems,
 )
 from reconcile.commands.credentials import (
     ACCOUNT,
@@ -42,6 +43,8 @@ from reconcile.core.types import Side, Value, WritePolicy
 from reconcile.deps import Deps
 from reconcile.store.channel_state import clear
 from reconcile.store.channels import Channel
+from reconcile.store.deductions import release_channel
+from reconcile.store.order_marks import decide_unacknowledged, plan_unsent
 from reconcile.store.rekeying import rekey
 from reconcile.store.staleness import mark_channel_stale, mark_undecided_dirty
 from reconcile.store.tables import channels, operations
@@ -91,6 +94,8 @@ class ChannelEdit:
     their_identifier: str | Unset = UNSET
     guard: Mapping[str, Value] | Unset = UNSET
     """Only the stated limits change; None takes one back to its default."""
+    retention_days: int | Unset | None = UNSET
+    """30, 60 or 90: personal data of orders is erased after so many days; None: it is kept."""
 
 
 def _checked(
@@ -213,7 +218,8 @@ async def edit(deps: Deps, channel_id: int, edit: ChannelEdit, *, by: str) -> No
         changed = {name: value for name, value in values.items() if value != row[name]}
         if not changed:
             return
-        if changed.keys() != {"name"}:
+        # Neither changes what a plan was made from.
+        if changed.keys() - {"name", "retention_days"}:
             changed["revision"] = channels.c.revision + 1
         await conn.execute(update(channels).where(channels.c.id == channel_id).values(changed))
         if {"our_identifier", "their_identifier"} & changed.keys():
@@ -222,6 +228,9 @@ async def edit(deps: Deps, channel_id: int, edit: ChannelEdit, *, by: str) -> No
             await mark_channel_stale(conn, channel_id, "ChannelEdited")
         elif changed.keys() & {"settings", "policy", "our_identifier", "their_identifier"}:
             await mark_undecided_dirty(conn, channel_id, "ChannelEdited")
+        if changed.keys() & {"settings", "policy"}:
+            await plan_unsent(conn, channel_id)
+            await decide_unacknowledged(conn, channel_id)
     _log.info("channel_edited", channel_id=channel_id, changed=sorted(changed), by=by)
     await deps.doorbell.ring(channel_id, Side.LISTINGS)
 
@@ -232,7 +241,7 @@ async def _edited(
     problems: list[Problem] = []
     values: dict[str, Any] = {
         name: value
-        for name in ("name", "buffer", "cap", "policy")
+        for name in ("name", "buffer", "cap", "policy", "retention_days")
         if (value := getattr(edit, name)) is not UNSET
     }
     if edit.name is not UNSET:
@@ -240,6 +249,7 @@ async def _edited(
         if await _is_name_taken(conn, edit.name, besides=channel.id):
             problems.append(_name_taken(edit.name))
     problems += number_problems(values.get("buffer"), values.get("cap"))
+    problems += retention_problems(values.get("retention_days"))
     if edit.settings is not UNSET:
         kind = channel.platform.settings
         values["settings"] = _checked(problems, kind, edit.settings, "settings", settings)
@@ -299,7 +309,11 @@ async def remove(deps: Deps, channel_id: int, *, by: str) -> None:
         )
         for statement in _REMOVALS:
             await conn.execute(text(statement), {"id": channel_id, "by": by})
+        # The last thing that locks: what its orders held back is for sale on the other channels.
+        released = await release_channel(conn, channel_id)
     _log.info("channel_removed", channel_id=channel_id, by=by)
+    for other in released.channel_ids:
+        await deps.doorbell.ring(other, Side.LISTINGS)
 
 
 # Whoever works on the channel loses the lease, and with it the right to send anything more.

@@ -106,12 +106,10 @@ async def set_quantities(
     async with deps.engine.begin() as conn:
         written = await state_quantities(conn, stated, by=by, now=now)
         results = {item.sku: _result(item) for item in written}
-        changed = [
-            result.sku for result in results.values() if result.outcome is StatementOutcome.CHANGED
-        ]
-        if changed:
-            channel_ids = await mark_skus_stale(conn, changed, "QuantityStated")
-    _log.info("quantities_stated", statements=len(statements), changed=len(changed), by=by)
+        due = [item.sku for item in written if item.is_due]
+        if due:
+            channel_ids = await mark_skus_stale(conn, due, "QuantityStated")
+    _log.info("quantities_stated", statements=len(statements), due=len(due), by=by)
     for channel_id in channel_ids:
         await deps.doorbell.ring(channel_id, Side.LISTINGS)
     return tuple(results[statement.sku] for statement in statements)

@@ -7,7 +7,7 @@ from reconcile.commands.errors import refuse
 from reconcile.contract import Platform
 from reconcile.core.types import Operation
 from reconcile.deps import Deps
-from reconcile.store.channels import Channel, load_channel
+from reconcile.store.channels import Channel, load_channel, load_operations
 from reconcile.store.tables import channels
 
 
@@ -33,3 +33,18 @@ def require_operation(platform: Platform, operation: Operation) -> None:
         reason = platform.unsupported_operations.get(operation, "")
         message = f"{platform.title} does not support {operation}. {reason}".strip()
         raise refuse("UNSUPPORTED", message, "operation")
+
+
+async def refuse_stopped(conn: AsyncConnection, channel: Channel, operation: Operation) -> None:
+    """Refuse to queue what would not start: the channel or the operation is paused, or off."""
+    if channel.is_paused:
+        why = channel.pause_message or "a person paused it"
+        message = f"Channel {channel.name} is paused: {why}. Resume it first."
+        raise refuse("PAUSED", message, "channel_id")
+    settings = (await load_operations(conn, channel))[operation]
+    if not settings.is_enabled:
+        message = f"{operation} is not enabled on channel {channel.name}; enable it first."
+        raise refuse("DISABLED", message, "operation")
+    if settings.is_paused:
+        message = f"{operation} is paused on channel {channel.name}; unpause it first."
+        raise refuse("PAUSED", message, "operation")

@@ -1,6 +1,6 @@
 """Configure the operations of a channel: enabled, paused, settings, schedule, mapping template."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -12,11 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.commands.errors import CommandError, Problem, refuse
 from reconcile.commands.lookups import channel_of, require_operation
+from reconcile.commands.order_changes import queue_change
 from reconcile.commands.settings import checked_settings
-from reconcile.core.mapping import Template, validate
+from reconcile.core.mapping import Template, TemplateProblem, validate
+from reconcile.core.order_content import validate_import_template, validate_shipment_template
 from reconcile.core.types import Operation, Value
 from reconcile.deps import Deps
-from reconcile.store.channels import Channel, load_channel
+from reconcile.store.channels import Channel, load_channel, load_operations
+from reconcile.store.order_marks import decide_unacknowledged, decide_unimported, plan_unsent
 from reconcile.store.staleness import mark_channel_stale, mark_undecided_dirty
 from reconcile.store.tables import channels, operations
 from reconcile.store.templates import template_to_json
@@ -99,9 +102,10 @@ async def configure(
             if merged != row["settings"]:
                 values["settings"] = merged
                 await _revise(conn, channel_id)
-                await mark_undecided_dirty(conn, channel_id, "SettingsChanged")
         if values:
             await _set(conn, channel_id, operation, **values)
+        if "settings" in values:
+            await _settings_changed(conn, channel, operation)
     _log.info(
         "operation_configured",
         channel_id=channel_id,
@@ -110,6 +114,28 @@ async def configure(
         by=by,
     )
     await deps.doorbell.ring(channel_id, operation.side)
+
+
+async def _settings_changed(conn: AsyncConnection, channel: Channel, operation: Operation) -> None:
+    """What earlier settings decided is decided once more."""
+    match operation:
+        case Operation.GET_ORDERS:
+            await _filter_changed(conn, channel)
+        case Operation.SYNC_ORDERS:
+            await plan_unsent(conn, channel.id)
+            await queue_change(conn, channel.id, operation, [])
+        case _:
+            await mark_undecided_dirty(conn, channel.id, "SettingsChanged")
+
+
+async def _filter_changed(conn: AsyncConnection, channel: Channel) -> None:
+    """Orders that were left out may be let in; how far back to look, the next poll finds out."""
+    await decide_unimported(conn, channel.id)
+    support = channel.platform.orders
+    settings = (await load_operations(conn, channel))[Operation.GET_ORDERS].settings
+    if support is not None and support.acknowledges(settings):
+        await decide_unacknowledged(conn, channel.id)
+    await queue_change(conn, channel.id, Operation.GET_ORDERS, [])
 
 
 async def schedule(
@@ -165,11 +191,19 @@ def next_cron(expression: str, now: datetime) -> datetime:
 
 
 def _problems(channel: Channel, operation: Operation, template: Template) -> tuple[Problem, ...]:
-    fields = {field.name: field for field in channel.platform.fields}
-    return tuple(
-        Problem("INVALID", problem.message, ("rules", problem.field))
-        for problem in validate(template, fields, operation)
-    )
+    platform = channel.platform
+    found: Sequence[TemplateProblem]
+    match operation:
+        case Operation.GET_ORDERS if platform.orders is not None:
+            ours = {field.theirs: field.ours for field in platform.orders.fields}
+            found = validate_import_template(template, ours)
+        case Operation.SYNC_ORDERS if platform.orders is not None:
+            sent = {field.theirs: field.ours for field in platform.orders.shipment_fields}
+            found = validate_shipment_template(template, sent)
+        case _:
+            fields = {field.name: field for field in platform.fields}
+            found = validate(template, fields, operation)
+    return tuple(Problem("INVALID", item.message, ("rules", item.field)) for item in found)
 
 
 async def template_problems(
@@ -196,9 +230,21 @@ async def template_set(
         if stored != row["template"]:
             await _set(conn, channel_id, operation, template=stored)
             await _revise(conn, channel_id)
-            await mark_channel_stale(conn, channel_id, "TemplateChanged")
+            await _template_changed(conn, channel_id, operation)
     _log.info("template_set", channel_id=channel_id, operation=operation.value, by=by)
     await deps.doorbell.ring(channel_id, operation.side)
+
+
+async def _template_changed(conn: AsyncConnection, channel_id: int, operation: Operation) -> None:
+    """What is worked out from a template is worked out anew; an imported order stays as it is."""
+    match operation:
+        case Operation.GET_ORDERS:
+            return
+        case Operation.SYNC_ORDERS:
+            await plan_unsent(conn, channel_id)
+            await queue_change(conn, channel_id, operation, [])
+        case _:
+            await mark_channel_stale(conn, channel_id, "TemplateChanged")
 
 
 async def template_reset(deps: Deps, channel_id: int, operation: Operation, *, by: str) -> None:
@@ -208,6 +254,6 @@ async def template_reset(deps: Deps, channel_id: int, operation: Operation, *, b
         if row["template"] is not None:
             await _set(conn, channel_id, operation, template=None)
             await _revise(conn, channel_id)
-            await mark_channel_stale(conn, channel_id, "TemplateChanged")
+            await _template_changed(conn, channel_id, operation)
     _log.info("template_reset", channel_id=channel_id, operation=operation.value, by=by)
     await deps.doorbell.ring(channel_id, operation.side)

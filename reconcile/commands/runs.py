@@ -9,25 +9,26 @@ from sqlalchemy import RowMapping, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.commands.errors import CommandError, Problem, refuse
-from reconcile.commands.lookups import channel_of, require_operation
+from reconcile.commands.lookups import channel_of, refuse_stopped, require_operation
 from reconcile.core.actions import LOCAL_ACTIONS, ActionKind, GuardKind
 from reconcile.core.states import RunState
 from reconcile.core.types import Operation, Side
 from reconcile.deps import Deps
 from reconcile.store.actions import mark_dirty
-from reconcile.store.channels import Channel, load_operations
+from reconcile.store.channels import Channel
+from reconcile.store.order_mirror import flag
 from reconcile.store.plans import clear_approvals
 from reconcile.store.tables import runs
 
 _log = structlog.get_logger(__name__)
 
 MOST = 1000
-"""Listings that one request can name."""
+"""Listings or orders that one request can name."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What is to run: on what changed, on everything, or on the listings named."""
+    """What is to run: on what changed, on everything, or on the listings or orders named."""
 
     operation: Operation
     full: bool = False
@@ -36,6 +37,20 @@ class RunRequest:
     listing_ids: Sequence[int] | None = None
     skus: Sequence[str] | None = None
     """Of listings or variants of the channel."""
+    order_ids: Sequence[int] | None = None
+    """Imported orders, for the operations of orders."""
+    remote_order_ids: Sequence[int] | None = None
+    """Orders that were seen, imported or not."""
+
+    @property
+    def names_listings(self) -> bool:
+        """Whether it is about some listings only."""
+        return self.listing_ids is not None or self.skus is not None
+
+    @property
+    def names_orders(self) -> bool:
+        """Whether it is about some orders only."""
+        return self.order_ids is not None or self.remote_order_ids is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +77,10 @@ async def request_run(deps: Deps, channel_id: int, request: RunRequest, *, by: s
     async with deps.engine.begin() as conn:
         channel = await channel_of(conn, deps, channel_id, lock=True)
         require_operation(channel.platform, request.operation)
-        await _refuse_stopped(conn, channel, request.operation)
+        await refuse_stopped(conn, channel, request.operation)
+        _refuse_other_side(request)
         scope = await _scope(conn, channel_id, request)
+        order_ids = await _orders(conn, channel_id, request)
         queued = select(runs.c.id).where(
             runs.c.channel_id == channel_id,
             runs.c.operation == request.operation,
@@ -74,6 +91,8 @@ async def request_run(deps: Deps, channel_id: int, request: RunRequest, *, by: s
             runs.c.trigger == "PERSON",
             ~runs.c.cancel_requested,
             runs.c.scope.is_(None) if scope is None else runs.c.scope == scope,
+            runs.c.order_ids.is_(None) if order_ids is None else runs.c.order_ids == order_ids,
+            runs.c.lookup.is_(None),
         )
         run_id = (await conn.execute(queued.limit(1))).scalar_one_or_none()
         is_new = run_id is None
@@ -86,6 +105,7 @@ async def request_run(deps: Deps, channel_id: int, request: RunRequest, *, by: s
                 "is_full": request.full,
                 "plan_only": request.plan_only,
                 "scope": scope,
+                "order_ids": order_ids,
                 "requested_by": by,
             }
             run_id = (
@@ -103,22 +123,54 @@ async def request_run(deps: Deps, channel_id: int, request: RunRequest, *, by: s
     return RequestedRun(run_id, is_new)
 
 
-async def _refuse_stopped(conn: AsyncConnection, channel: Channel, operation: Operation) -> None:
-    if channel.is_paused:
-        why = channel.pause_message or "a person paused it"
-        message = f"Channel {channel.name} is paused: {why}. Resume it first."
-        raise refuse("PAUSED", message, "channel_id")
-    settings = (await load_operations(conn, channel))[operation]
-    if not settings.is_enabled:
-        message = f"{operation} is not enabled on channel {channel.name}; enable it first."
-        raise refuse("DISABLED", message, "operation")
-    if settings.is_paused:
-        message = f"{operation} is paused on channel {channel.name}; unpause it first."
-        raise refuse("PAUSED", message, "operation")
+def _refuse_other_side(request: RunRequest) -> None:
+    """A run is about listings or about orders."""
+    operation = request.operation
+    if operation.side is Side.ORDERS and request.names_listings:
+        path = "skus" if request.listing_ids is None else "listing_ids"
+        raise refuse("INVALID", f"{operation} is about orders; leave out the listings.", path)
+    if operation.side is Side.LISTINGS and request.names_orders:
+        path = "remote_order_ids" if request.order_ids is None else "order_ids"
+        raise refuse("INVALID", f"{operation} is about listings; leave out the orders.", path)
+
+
+async def _orders(conn: AsyncConnection, channel_id: int, request: RunRequest) -> list[int] | None:
+    """The seen orders a run is about; None: what is due, or all."""
+    if not request.names_orders:
+        return None
+    order_ids, remote_ids = list(request.order_ids or ()), list(request.remote_order_ids or ())
+    if request.full:
+        message = "A full run looks at everything; leave out the orders or the full run."
+        raise refuse("INVALID", message, "full")
+    if len(order_ids) + len(remote_ids) > MOST:
+        raise refuse("TOO_MANY", f"A run can name at most {MOST} orders.", "order_ids")
+    found = await conn.execute(
+        text("""
+SELECT r.id, o.id AS order_id FROM remote_orders r LEFT JOIN orders o ON o.remote_order_id = r.id
+WHERE r.channel_id = :channel_id AND (r.id = ANY(:remote_ids) OR o.id = ANY(:order_ids))
+"""),
+        {"channel_id": channel_id, "remote_ids": remote_ids, "order_ids": order_ids},
+    )
+    rows = found.all()
+    imported, seen = {row.order_id for row in rows}, {row.id for row in rows}
+    problems = [
+        Problem("NOT_FOUND", "There is no such order here.", (name, str(index)))
+        for name, given, known in (
+            ("order_ids", order_ids, imported),
+            ("remote_order_ids", remote_ids, seen),
+        )
+        for index, given_id in enumerate(given)
+        if given_id not in known
+    ]
+    if not rows and not problems:
+        problems = [Problem("INVALID", "Name at least one order.", ("order_ids",))]
+    if problems:
+        raise CommandError(*problems)
+    return sorted(seen)
 
 
 async def _scope(conn: AsyncConnection, channel_id: int, request: RunRequest) -> list[int] | None:
-    if request.listing_ids is None and request.skus is None:
+    if not request.names_listings:
         return None
     listing_ids, skus = list(request.listing_ids or ()), list(request.skus or ())
     if request.full:
@@ -250,12 +302,16 @@ async def _look_again(conn: AsyncConnection, run: RowMapping, states: Sequence[s
     """Rows of the run that nobody can approve any more stop asking, and are planned again."""
     dropped = await conn.execute(
         text("""
-SELECT DISTINCT listing_id FROM actions
-WHERE run_id = :run_id AND state = ANY(:states) AND finished_at = now() AND listing_id IS NOT NULL
+SELECT DISTINCT listing_id, order_id FROM actions
+WHERE run_id = :run_id AND state = ANY(:states) AND finished_at = now()
 """),
         {"run_id": run["id"], "states": list(states)},
     )
-    await mark_dirty(conn, run["channel_id"], [row.listing_id for row in dropped], "NotApproved")
+    rows = dropped.all()
+    listing_ids = {row.listing_id for row in rows if row.listing_id is not None}
+    order_ids = {row.order_id for row in rows if row.order_id is not None}
+    await mark_dirty(conn, run["channel_id"], sorted(listing_ids), "NotApproved")
+    await flag(conn, run["channel_id"], sorted(order_ids))
     await clear_approvals(conn, run["id"])
 
 

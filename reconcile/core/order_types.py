@@ -358,6 +358,8 @@ class SeenOrder:
     first_seen_at: datetime
     gone: str | None = None
     """Reason code once a read by id said so (`Deleted`, `InTrash`)."""
+    is_erased: bool = False
+    """Its personal data was erased: addresses are neither asked for nor compared any more."""
     unreadable: str = ""
     """Why its data could not be understood; then nothing else of `remote` but ids is to be read."""
     policies: Mapping[str, str] = field(default_factory=dict)

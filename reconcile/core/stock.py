@@ -1,10 +1,15 @@
 """Stated, deducted, buffer, cap → the quantity a channel is told, with the arithmetic in words.
 
-Pure. Which orders are deducted is decided where orders are seen; here is only the sum.
+Pure. Which orders are deducted is decided where orders are seen; here are the sum and the words.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
 
+from reconcile.core.deducting import counts
+from reconcile.core.order_types import Basis, DeductedUnits
 from reconcile.core.types import ZeroCause
 
 _MINUS = "\N{MINUS SIGN}"
@@ -20,6 +25,16 @@ class StockDecision:
     """Only of interest at quantity 0: orders took the last unit, or a statement or setting did."""
     steps: tuple[str, ...] = ()
     """The arithmetic as sentences, in the order it was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedUnits:
+    """Units one order takes off a quantity, with what people call the order."""
+
+    number: str
+    channel: str
+    """Name of the channel it came from."""
+    portion: DeductedUnits
 
 
 def wanted_quantity(
@@ -38,6 +53,58 @@ def wanted_quantity(
     if quantity == 0 and _bounded(base - buffer, cap) > 0:
         cause = ZeroCause.SOLD_OUT
     return StockDecision(quantity, cause, _steps(base, source, deducted, buffer, cap, quantity))
+
+
+def explain_basis(basis: Basis, as_of: datetime) -> str:
+    """What a stated quantity counts, and so which orders are taken off it."""
+    match basis:
+        case Basis.ON_HAND:
+            return (
+                f"The statement counts what was on hand on {_time(as_of)}: units of orders that "
+                "had not left by then are deducted"
+            )
+        case Basis.NET_OF_ORDERS:
+            return (
+                f"The statement of {_time(as_of)} is net of orders already: only units of orders "
+                "created after it are deducted"
+            )
+        case _:
+            assert_never(basis)
+
+
+def explain_deductions(
+    portions: Iterable[OrderedUnits], basis: Basis, as_of: datetime, limit: int = 20
+) -> tuple[str, ...]:
+    """What is deducted, down to the orders: the rule first, then the newest orders it counts."""
+    counted = sorted(
+        (item for item in portions if counts(item.portion, basis, as_of)),
+        key=lambda item: (item.portion.ordered_at, item.channel, item.number, item.portion.line_id),
+        reverse=True,
+    )
+    lines = [_ordered(item, basis) for item in counted[:limit]]
+    rest = counted[limit:]
+    if rest:
+        left_out = _units(sum(item.portion.units for item in rest))
+        lines.append(f"And {left_out} of {len(rest)} more order lines")
+    return (explain_basis(basis, as_of), *lines)
+
+
+def _ordered(item: OrderedUnits, basis: Basis) -> str:
+    portion = item.portion
+    said = f"Order {item.number} on {item.channel}: {_units(portion.units)}"
+    if basis is Basis.NET_OF_ORDERS:
+        return f"{said}, ordered on {_time(portion.ordered_at)}"
+    if portion.left_at is None:
+        return f"{said}, not shipped"
+    return f"{said}, left on {_time(portion.left_at)}, after the statement"
+
+
+def _units(count: int) -> str:
+    return "1 unit" if count == 1 else f"{count} units"
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _bounded(quantity: int, cap: int | None) -> int:

@@ -35,6 +35,8 @@ class ActionFilter:
     variant_id: int | None = None
     """Actions on that variant, those of its whole listing included."""
     listing_id: int | None = None
+    order_id: int | None = None
+    """Actions on that seen order and its shipments."""
     reason: str | None = None
 
 
@@ -51,6 +53,9 @@ class ActionRow:
     listing_id: int | None
     variant_id: int | None
     variant_ids: tuple[int, ...]
+    order_id: int | None
+    """The seen order, for actions on orders."""
+    shipment_id: int | None
     remote_parent: str | None
     remote_variant: str | None
     key: str
@@ -130,6 +135,8 @@ def _filtered(statement: Select[Any], where: ActionFilter) -> Select[Any]:
         )
     if where.listing_id is not None:
         statement = statement.where(actions.c.listing_id == where.listing_id)
+    if where.order_id is not None:
+        statement = statement.where(actions.c.order_id == where.order_id)
     if where.reason is not None:
         statement = statement.where(
             or_(actions.c.reason == where.reason, actions.c.outcome_code == where.reason)

@@ -34,6 +34,8 @@ class Channel:
     buffer: int
     cap: int | None
     guard: Mapping[str, Any]
+    retention_days: int | None
+    """After so many days personal data of finished orders is erased; None: never."""
     mirror_complete_at: datetime | None
     account_checked_at: datetime | None
     revision: int
@@ -58,6 +60,8 @@ class ChannelOperation:
     schedule_full: bool
     next_due_at: datetime | None
     last_finished_at: datetime | None
+    cursor: Mapping[str, Any] | None = None
+    """GET_ORDERS: up to when orders were seen, and how far back; None before the first poll."""
 
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -109,6 +113,7 @@ def _channel(row: RowMapping, platforms: Mapping[str, Platform]) -> Channel:
         buffer=row["buffer"],
         cap=row["cap"],
         guard=row["guard"],
+        retention_days=row["retention_days"],
         mirror_complete_at=row["mirror_complete_at"],
         account_checked_at=row["account_checked_at"],
         revision=row["revision"],
@@ -138,6 +143,7 @@ def _operation(row: RowMapping, platform: Platform) -> ChannelOperation:
         schedule_full=row["schedule_full"],
         next_due_at=row["next_due_at"],
         last_finished_at=row["last_finished_at"],
+        cursor=row["cursor"],
     )
 
 

@@ -1,6 +1,6 @@
 """Items: the stated quantity of each SKU, shared by the listings of all channels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,6 +57,9 @@ class WrittenItem:
     """A newer statement stands."""
     is_changed: bool
     """The quantity, or what it counts, is another than before."""
+    is_due: bool
+    """What channels are told has to be worked out anew: it is changed, or it is the same as of a
+    later moment, and orders count otherwise since then."""
 
 
 def _item(row: RowMapping) -> ItemRow:
@@ -106,7 +109,8 @@ written AS (
     WHERE i.as_of IS NULL OR i.as_of <= excluded.as_of
     RETURNING i.id, i.sku)
 SELECT g.sku, coalesce(w.id, k.id) AS id, w.id IS NULL AS is_older,
-       k.id IS NULL OR k.stated IS DISTINCT FROM g.quantity OR k.basis <> g.basis AS is_changed
+       k.id IS NULL OR k.stated IS DISTINCT FROM g.quantity OR k.basis <> g.basis AS is_changed,
+       coalesce(k.as_of, k.updated_at) AS was_as_of
 FROM given g LEFT JOIN written w ON w.sku = g.sku LEFT JOIN known k ON k.sku = g.sku
 """)
 
@@ -130,7 +134,37 @@ async def state_quantities(
     # Stated for the first time by somebody else just now: not in sight when the statement began.
     hidden = [row.sku for row in found if row.id is None]
     raced = await items_by_sku(conn, hidden) if hidden else {}
+    same = {row.sku: row.was_as_of for row in found if not row.is_older and not row.is_changed}
+    moved = await _moved_by_orders(conn, same) if same else frozenset()
     return tuple(
-        WrittenItem(row.sku, row.id or raced[row.sku].id, row.is_older, row.is_changed)
+        WrittenItem(
+            row.sku,
+            row.id or raced[row.sku].id,
+            row.is_older,
+            row.is_changed,
+            not row.is_older and (row.is_changed or row.sku in moved),
+        )
         for row in found
     )
+
+
+async def _moved_by_orders(conn: AsyncConnection, since: Mapping[str, datetime]) -> frozenset[str]:
+    """SKUs stated again at the same quantity of which units left, or were ordered, in between.
+
+    A statement of its own: what the items were locked for is in sight only now.
+    """
+    rows = [{"sku": sku, "since": at} for sku, at in since.items()]
+    result = await conn.execute(
+        text("""
+SELECT i.sku FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS g(sku text, since timestamptz)
+JOIN items i ON i.sku = g.sku
+WHERE CASE WHEN i.basis = 'NET_OF_ORDERS' THEN EXISTS (
+    SELECT 1 FROM deductions d
+    WHERE d.sku = g.sku AND d.ordered_at > g.since AND d.ordered_at <= i.as_of)
+ELSE EXISTS (
+    SELECT 1 FROM deductions d
+    WHERE d.sku = g.sku AND d.left_at > g.since AND d.left_at <= i.as_of) END
+"""),
+        {"rows": orjson.dumps(rows).decode()},
+    )
+    return frozenset(row.sku for row in result)

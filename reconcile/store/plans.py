@@ -40,6 +40,8 @@ def action_json(
         "listing_id": int(action.listing_id) if action.listing_id else None,
         "variant_id": int(action.variant_id) if action.variant_id else None,
         "variant_ids": [int(variant_id) for variant_id in action.variant_ids],
+        "order_id": int(action.order_id) if action.order_id else None,
+        "shipment_id": int(action.shipment_id) if action.shipment_id else None,
         "remote_parent": action.remote.listing if action.remote else None,
         "remote_variant": (action.remote.variant or "") if action.remote else None,
         "key": action.key,
@@ -71,18 +73,20 @@ async def record_actions(
     await conn.execute(
         text("""
 INSERT INTO actions (channel_id, run_id, kind, object_id, write_group, listing_id, variant_id,
-    variant_ids, remote_parent, remote_variant, key, input_hash, changes, guards, lane, state,
-    reason, message, revisions, finished_at, outcome_code, outcome_message)
+    variant_ids, order_id, shipment_id, remote_parent, remote_variant, key, input_hash, changes,
+    guards, lane, state, reason, message, revisions, finished_at, outcome_code, outcome_message)
 SELECT :channel_id, :run_id, r.kind, r.object_id, r.write_group, r.listing_id, r.variant_id,
-    r.variant_ids, r.remote_parent, r.remote_variant, r.key, r.input_hash, r.changes, r.guards,
-    r.lane, r.state, r.reason, r.message, r.revisions || jsonb_build_object('remote', (
+    r.variant_ids, r.order_id, r.shipment_id, r.remote_parent, r.remote_variant, r.key,
+    r.input_hash, r.changes, r.guards, r.lane, r.state, r.reason, r.message,
+    r.revisions || jsonb_build_object('remote', (
         SELECT coalesce(jsonb_object_agg(v.id::text, m.revision), '{}') FROM listing_variants v
         JOIN remote_variants m ON m.id = v.remote_variant_id
         WHERE v.id = r.variant_id OR v.id = ANY(r.variant_ids))),
     CASE WHEN r.state = 'SKIPPED' THEN now() END, r.outcome_code, r.outcome_message
 FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS (kind text, object_id text,
     write_group text, listing_id bigint, variant_id bigint, variant_ids bigint[],
-    remote_parent text, remote_variant text, key text, input_hash text, changes jsonb,
+    order_id bigint, shipment_id bigint, remote_parent text, remote_variant text, key text,
+    input_hash text, changes jsonb,
     guards text[], lane integer, state text, reason text, message text, revisions jsonb,
     outcome_code text, outcome_message text)) WITH ORDINALITY r
 ORDER BY r.ordinality

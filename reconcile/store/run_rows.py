@@ -14,17 +14,24 @@ from reconcile.core.types import Side
 async def next_run(
     conn: AsyncConnection, channel_id: int, side: Side, now: datetime
 ) -> RowMapping | None:
-    """The oldest open run of a side that is not waiting for a time to come; canceled ones first.
+    """The next open run of a side that is not waiting for a time to come; canceled ones first.
 
-    A run that only sends lets others go first; one that has planned and not yet applied what
-    changes our own records does not, or the next would plan the same once more.
+    One that plans comes before all others, or the next would plan the same once more. What changed
+    (or was named) comes before the reading of everything, which may take hours; a run that only
+    sends lets others go first, for what it sends is ordered by lanes.
     """
     result = await conn.execute(
         text("""
 SELECT * FROM runs
 WHERE channel_id = :channel_id AND side = :side AND finished_at IS NULL AND next_at <= :now
   AND state IN ('QUEUED', 'FETCHING', 'PLANNED', 'EXECUTING')
-ORDER BY NOT cancel_requested, coalesce(phase ->> 'step', '') = 'execute', id LIMIT 1
+ORDER BY NOT cancel_requested,
+    CASE WHEN phase ->> 'step' = 'execute' THEN 3
+         WHEN state NOT IN ('QUEUED', 'FETCHING') OR phase ->> 'step' IN ('wanted', 'pair', 'plan',
+              'import', 'guard', 'decide', 'local') THEN 0
+         WHEN is_full AND scope IS NULL THEN 2
+         ELSE 1 END, id
+LIMIT 1
 """),
         {"channel_id": channel_id, "side": side, "now": now},
     )

@@ -38,6 +38,10 @@ class RunRow:
     is_full: bool
     plan_only: bool
     scope: tuple[int, ...] | None
+    order_ids: tuple[int, ...] | None
+    """Seen orders it is about; empty: those that are marked, without asking the channel."""
+    lookup: str | None
+    """GET_ORDERS: the number of the one order it looks for."""
     state: str
     result: str | None
     phase: Mapping[str, Any]
@@ -71,7 +75,8 @@ class WaitingFor:
 def _run(row: RowMapping) -> RunRow:
     values = {name: row[name] for name in RunRow.__dataclass_fields__}
     values["operation"] = Operation(values["operation"])
-    values["scope"] = None if values["scope"] is None else tuple(values["scope"])
+    for name in ("scope", "order_ids"):
+        values[name] = None if values[name] is None else tuple(values[name])
     return RunRow(**values)
 
 

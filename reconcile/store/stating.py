@@ -23,6 +23,7 @@ from reconcile.stated import (
 )
 from reconcile.store.actions import mark_dirty
 from reconcile.store.channels import Channel
+from reconcile.store.counting import count_anew
 from reconcile.store.keys import our_key
 
 
@@ -66,6 +67,8 @@ class _Variant:
     paused: bool
     link_key: str | None
     is_changed: bool = False
+    is_counted: bool = False
+    """Its own quantity was stated again, at the same number."""
 
 
 @dataclass(slots=True)
@@ -102,6 +105,13 @@ async def write_listings(
     await _insert(conn, channel.id, list(touched.values()))
     await _update(conn, list(touched.values()), origin)
     dirty = [listing.id for listing in changed if listing.id is not None]
+    counted = [
+        variant.id
+        for listing in touched.values()
+        for variant in listing.variants.values()
+        if variant.is_counted and not variant.is_changed and variant.id is not None
+    ]
+    dirty += await count_anew(conn, counted, origin)
     if dirty:
         await mark_dirty(conn, channel.id, dirty, "Edited")
     return [item.finished() for item in results]
@@ -293,6 +303,11 @@ def _merge_values(variant: _Variant, stated: StatedVariant, origin: Origin) -> N
     if names := changed_names(variant.fields, after):
         variant.sources = restated(variant.sources, names, after, origin)
         variant.fields, variant.is_changed = after, True
+    quantity = OurField.QUANTITY.value
+    if stated.fields.get(quantity) is not None and quantity not in names:
+        # Counted anew: what left before no longer counts, though the number is the same.
+        variant.sources = restated(variant.sources, [quantity], after, origin)
+        variant.is_counted = True
     if stated.options is not None:
         options = [list(option) for option in stated.options]
         if options != variant.options:

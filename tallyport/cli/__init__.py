@@ -15,10 +15,14 @@ from tallyport.cli import (
     items,
     links,
     listings,
+    mappings,
     operations,
+    orders,
     runs,
     sandboxes,
+    shipping,
     start,
+    stock_sums,
     templates,
     tokens,
 )
@@ -40,7 +44,7 @@ def build_app() -> typer.Typer:
     """The whole command with all its parts."""
     app = typer.Typer(
         name="tallyport",
-        help="Keeps listings in agreement with every sales channel.",
+        help="Keeps listings and orders in agreement with every sales channel.",
         epilog=EPILOG,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -64,7 +68,9 @@ def build_app() -> typer.Typer:
         ("token", "Tokens that open the API.", (tokens,)),
         ("channel", "Connected accounts on platforms.", (channels, operations, templates)),
         ("listings", "Our wishes for products on channels.", (listings, links, imports)),
-        ("items", "Stated quantities, shared by all channels.", (items,)),
+        ("items", "Stated quantities, shared by all channels.", (items, stock_sums)),
+        ("orders", "What was ordered, what became of it, what has left.", (orders, shipping)),
+        ("mappings", "Shipping texts of a channel and our shipping policies.", (mappings,)),
         ("runs", "What was done, what waits, and why.", (runs,)),
     ):
         group = typer.Typer(name=name, help=text, no_args_is_help=True, epilog=EPILOG)

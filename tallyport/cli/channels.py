@@ -19,7 +19,7 @@ from tallyport.client import Json, Refusal, RefusedError
 
 CHANNEL_SELECTION = (
     "id name platform { name title } policy isPaused pauseReason pauseMessage ourIdentifier"
-    " theirIdentifier buffer cap settings guard health mirrorCompleteAt"
+    " theirIdentifier buffer cap retentionDays settings guard health mirrorCompleteAt"
     " account { accountId name currency scopes version features checkedAt }"
     " counts { linked unlinked ambiguous broken } attention { reason count }"
     " conditions { type status reason message since }"
@@ -48,6 +48,15 @@ CapOption = Annotated[
 ]
 OursOption = Annotated[
     str | None, typer.Option("--our-identifier", help="Our side of the pair that links.")
+]
+RetentionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--retention-days",
+        metavar="DAYS",
+        help="Personal data of orders is erased 30, 60 or 90 days after the last shipment or the"
+        " cancellation; never keeps it.",
+    ),
 ]
 TheirsOption = Annotated[str | None, typer.Option("--their-identifier", help="Their side of it.")]
 
@@ -168,6 +177,7 @@ def edit(
     cap: CapOption = None,
     our_identifier: OursOption = None,
     their_identifier: TheirsOption = None,
+    retention_days: RetentionOption = None,
     guard: Annotated[
         list[str] | None,
         typer.Option(
@@ -191,6 +201,8 @@ def edit(
         ourIdentifier=our_identifier,
         theirIdentifier=their_identifier,
     )
+    if retention_days is not None:
+        given["retentionDays"] = _retention(session, retention_days)
     if cap is not None:
         given["cap"] = None if cap < 0 else cap
     if chosen:
@@ -272,6 +284,16 @@ def _guard(session: Session, said: list[str]) -> dict[str, Json]:
     return limits
 
 
+def _retention(session: Session, said: str) -> int | None:
+    if said.lower() == "never":
+        return None
+    if not said.isdecimal():
+        raise session.fail(
+            "--retention-days takes 30, 60, 90 or never.", code="USAGE", exit_code=Exit.USAGE
+        )
+    return int(said)
+
+
 def _mutate(session: Session, mutation: str, given: Mapping[str, Json]) -> Json:
     simple = mutation in {"channelCheck", "channelPause", "channelResume"}
     kind = "Channel" if simple else mutation[0].upper() + mutation[1:]
@@ -295,7 +317,7 @@ def _show(session: Session, row: Json, what: str = "") -> None:
     session.out.answer(row)
     if what:
         session.out.say(f"{row['name']} {what}.")
-    account, counts = row["account"], row["counts"]
+    account, counts, days = row["account"], row["counts"], row["retentionDays"]
     session.out.facts(
         {
             "Channel": f"{row['name']} ({row['platform']['title']})",
@@ -308,6 +330,7 @@ def _show(session: Session, row: Json, what: str = "") -> None:
             "Links by": f"{row['ourIdentifier']} = {row['theirIdentifier']}",
             "Buffer": row["buffer"],
             "Cap": row["cap"],
+            "Personal data": "kept" if days is None else f"erased {days} days after an order ended",
             "Variants": ", ".join(f"{number} {state}" for state, number in counts.items()),
             "Settings": ", ".join(f"{key}={value}" for key, value in row["settings"].items()),
         }

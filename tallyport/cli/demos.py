@@ -1,4 +1,4 @@
-"""`demo`: the life of a shop, on a sandbox store, with every effect counted in its books."""
+"""`demo`: the life of a shop, on sandbox stores, with every effect counted in their books."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,10 +22,10 @@ def demo(
         Path | None, typer.Option("--data-dir", help="Keep everything here instead of for now.")
     ] = None,
 ) -> None:
-    """Show everything on a simulated store: link, publish, sync, hide, unhide, delist, import.
+    """Show everything on a simulated store, from linking and publishing to orders and tracking.
 
-    Starts an instance and a store of its own, and leaves nothing behind. Without --once it stays up
-    to be looked at.
+    Starts an instance and two stores of its own, and leaves nothing behind. Without --once it stays
+    up to be looked at.
     """
     from tallyport.demo.play import play  # noqa: PLC0415 - loads the platforms
 

@@ -48,7 +48,7 @@ def channel(session: Session, name: str | None) -> ChannelRef:
         found = session.api.query(document, {"name": name})["channel"]
         if found is not None:
             return _ref(found)
-    known = [_ref(node) for node in session.api.pages(_CHANNELS, {}, ("channels",))]
+    known = all_channels(session)
     if name is None:
         if len(known) == 1:
             return known[0]
@@ -64,6 +64,11 @@ def channel(session: Session, name: str | None) -> ChannelRef:
     if not known:
         hint = "None is connected yet; connect one with `tallyport channel connect`."
     raise session.fail(f"There is no channel {name}. {hint}", code="NOT_FOUND")
+
+
+def all_channels(session: Session) -> list[ChannelRef]:
+    """Every channel."""
+    return [_ref(node) for node in session.api.pages(_CHANNELS, {}, ("channels",))]
 
 
 def variant_id(session: Session, found: ChannelRef, sku: str) -> str:

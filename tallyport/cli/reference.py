@@ -19,8 +19,9 @@ _INTRODUCTION = """\
 `TALLYPORT_TOKEN`, else the instance on this machine: `tallyport up` leaves its address and an admin
 token in `local.json` in the data directory, readable by its owner only.
 
-**Names.** Channels are named by their name, listings and variants by SKU, runs by the id that
-`runs list` shows. `--channel` is not needed where only one channel is connected.
+**Names.** Channels are named by their name, listings and variants by SKU, orders by their number,
+runs and shipments by the id that `runs list` and `orders show` show. `--channel` is not needed
+where only one channel is connected, nor for an order whose number only one channel has.
 
 **Output.** Tables on standard output, progress and notes on standard error. With `--json` standard
 output holds one JSON value and nothing else; what was refused is then

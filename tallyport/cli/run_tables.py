@@ -4,7 +4,9 @@ from datetime import datetime
 
 from tallyport.cli.session import Cell, Session
 from tallyport.client import Json
-from tallyport.following import actions_of
+from tallyport.following import ORDER_NUMBERS, actions_of, is_about_orders
+
+_TITLES = {"putOnHold": "Put on hold", "shipmentsPushed": "Shipments pushed"}
 
 
 def describe(session: Session, run: Json) -> None:
@@ -16,6 +18,7 @@ def describe(session: Session, run: Json) -> None:
             "Run": run["id"],
             "Operation": f"{run['operation']}{' (full)' if run['isFull'] else ''}",
             "Channel": (run["channel"] or {}).get("name"),
+            "Looks for": run["lookup"] and f"order {run['lookup']}",
             "State": run["state"],
             "Result": run["result"],
             "Error": f"{error['code']}: {error['message']}" if error else None,
@@ -33,12 +36,21 @@ def describe(session: Session, run: Json) -> None:
                 for what in ("parents", "variants")
             ],
         )
+    if is_about_orders(run):
+        counted = {name: report["orders"][name] for name in ORDER_NUMBERS}
+        told = [name for name in ORDER_NUMBERS if counted[name]]
+        if told:
+            session.out.table(
+                ["", *(_TITLES.get(name, name.capitalize()) for name in told)],
+                [["Orders", *(counted[name] for name in told)]],
+            )
     if report["reasons"]:
         session.out.table(
             ["Reason", "Number"], [[row["code"], row["count"]] for row in report["reasons"]]
         )
     if report["attention"]:
-        session.out.say(f"{report['attention']} need a person: tallyport listings list --attention")
+        where = "orders list" if is_about_orders(run) else "listings list --attention"
+        session.out.say(f"{report['attention']} need a person: tallyport {where}")
     if not run["actionCounts"] and run["finishedAt"] is not None and run["error"] is None:
         session.out.say("Nothing had to be done.")
     if run["actionCounts"]:
@@ -65,11 +77,13 @@ def show_actions(session: Session, run_id: str, *, limit: int | None = None) -> 
     """Print actions with before, after and reason."""
     rows: list[list[Cell]] = []
     cut = False
+    about = "SKU"
     for action in actions_of(session.api, run_id):
         if limit is not None and len(rows) >= limit:
             cut = True
             break
         outcome = action["outcome"]
+        about = "SKU" if action["remoteOrder"] is None else "Order"
         rows.append(
             [
                 action["kind"],
@@ -81,7 +95,7 @@ def show_actions(session: Session, run_id: str, *, limit: int | None = None) -> 
             ]
         )
     if rows:
-        session.out.table(["Action", "SKU", "Change", "Why", "State", "Outcome"], rows)
+        session.out.table(["Action", about, "Change", "Why", "State", "Outcome"], rows)
     if cut:
         session.out.say(f"... and more; all of them with: tallyport runs show {run_id} --all")
 
@@ -96,7 +110,10 @@ def _outcome(action: Json, outcome: Json) -> str | None:
 
 
 def subject(action: Json) -> str:
-    """The SKU an action is about."""
+    """The SKU, or the number of the order, an action is about."""
+    if action["remoteOrder"] is not None:
+        shipment = action["shipment"] or {}
+        return f"{action['remoteOrder']['number']} {shipment.get('trackingNumber', '')}".strip()
     for part in (action["variant"], action["listing"]):
         if part is not None:
             return str(part["sku"])

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from reconcile.core.actions import ActionKind
 from reconcile.core.types import Operation
 from tallyport.cli.lookup import ChannelArgument, ChannelOption, channel
+from tallyport.cli.order_names import seen_order
 from tallyport.cli.run_tables import describe, seconds_of, show_actions
 from tallyport.cli.session import Exit, Session, command
 from tallyport.client import Json
@@ -76,6 +77,10 @@ def run(
     sku: Annotated[
         list[str] | None, typer.Option("--sku", help="Only these; may be repeated.")
     ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option("--order", metavar="NUMBER", help="Only these orders; may be repeated."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
 ) -> None:
     """Run an operation on a channel and wait for its end."""
@@ -88,6 +93,8 @@ def run(
     }
     if sku:
         given["skus"] = sku
+    if order:
+        given["orders"] = [seen_order(session, each, name).remote_id for each in order]
     payload = session.api.mutate(
         "mutation ($input: RunRequestInput!) { runRequest(input: $input)"
         " { run { id } isNew userErrors { code message path } } }",

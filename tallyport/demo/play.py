@@ -19,6 +19,8 @@ from adapters.registry import PLATFORMS
 from reconcile.contract import Platform
 from tallyport.client import ApiClient, ClientError
 from tallyport.demo.catalog import catalog_file, read_products
+from tallyport.demo.desk import Desk
+from tallyport.demo.order_story import NEEDED_OFFERS, OrderStory, Side
 from tallyport.demo.processes import Running, StartError
 from tallyport.demo.shop import Shop
 from tallyport.demo.stores import STORES
@@ -34,6 +36,7 @@ _END_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class _Sandbox:
     platform: Platform
+    name: str
     url: str
     credentials: Mapping[str, str] = field(repr=False)
 
@@ -52,9 +55,10 @@ def play(console: Console, *, once: bool, as_json: bool, data_dir: Path | None) 
             home.mkdir(parents=True, exist_ok=True)
             sandboxes, url, token = _start(stack, home, teller)
             with ApiClient(url, token) as api:
-                for sandbox in sandboxes:
-                    # One by one: what was told stays when a later one fails.
-                    tallies.append(_tell(api, sandbox, teller))  # noqa: PERF401
+                for first, second in zip(sandboxes[::2], sandboxes[1::2], strict=True):
+                    tally = Tally(first.platform.name)
+                    tallies.append(tally)  # what was told stays when something fails
+                    _tell(api, first, second, teller, tally)
             seconds = round(time.monotonic() - started, 1)
             teller.end(tallies, seconds)
             if as_json:
@@ -83,19 +87,29 @@ def _print_result(tallies: list[Tally], seconds: float, *, ok: bool) -> None:
 
 
 def _start(stack: ExitStack, home: Path, teller: Teller) -> tuple[list[_Sandbox], str, str]:
-    teller.chapter("Start PostgreSQL, Valkey, the API, a worker and a store")
+    teller.chapter("Start PostgreSQL, Valkey, the API, a worker and two stores")
     environment = _environment(home)
     sandboxes = []
     for name, platform in PLATFORMS.items():
         if platform.sandbox is None or name not in STORES:
             continue
-        log = home / f"sandbox-{name}.log"
-        process = stack.enter_context(
-            Running(f"The {platform.title} sandbox", ["sandbox", name, "--json"], environment, log)
-        )
-        said = process.ready()
-        sandboxes.append(_Sandbox(platform, said["url"], said["credentials"]))
-        teller.say(f"A simulated {platform.title} store is at {said['url']}")
+        # Two of each: what is sold in one is to be missing in the other.
+        labels = (f"{name}-demo", f"{name}-second")
+        starting = [
+            stack.enter_context(
+                Running(
+                    f"The {platform.title} sandbox",
+                    ["sandbox", name, "--json"],
+                    environment,
+                    home / f"{label}.log",
+                )
+            )
+            for label in labels
+        ]
+        for label, process in zip(labels, starting, strict=True):
+            said = process.ready()
+            sandboxes.append(_Sandbox(platform, label, said["url"], said["credentials"]))
+            teller.say(f"A simulated {platform.title} store is at {said['url']}")
     hosts = ",".join(urlsplit(sandbox.url).netloc for sandbox in sandboxes)
     environment[f"{PREFIX}ALLOWED_HOSTS"] = hosts
     stack.callback(_await_services_end, home / "data")
@@ -116,21 +130,36 @@ def _environment(home: Path) -> dict[str, str]:
     return {**kept, f"{PREFIX}DATA_DIR": str(home / "data")}
 
 
-def _tell(api: ApiClient, sandbox: _Sandbox, teller: Teller) -> Tally:
-    store = STORES[sandbox.platform.name](sandbox.url)
+def _tell(api: ApiClient, first: _Sandbox, second: _Sandbox, teller: Teller, tally: Tally) -> None:
+    store = STORES[first.platform.name](first.url)
     catalog = catalog_file()
     products = read_products(catalog)
     seeded = seed_of(products)
     put_on_shelf(store, seeded)
+    shop = Shop(api, first.platform.name, first.name)
     story = Story(
-        platform=sandbox.platform,
-        shop=Shop(api, sandbox.platform.name, f"{sandbox.platform.name}-demo"),
+        platform=first.platform,
+        shop=shop,
         store=store,
         teller=teller,
+        tally=tally,
         products=products,
         seeded=seeded,
     )
-    return story.tell(sandbox.credentials, catalog)
+    story.tell(first.credentials, catalog)
+    another = Shop(api, second.platform.name, second.name)
+    another.connect(second.credentials)
+    orders = OrderStory(
+        platform=first.platform,
+        here=Side(shop, store, Desk(api, shop.id)),
+        there=Side(another, STORES[second.platform.name](second.url), Desk(api, another.id)),
+        teller=teller,
+        tally=tally,
+        offers=story.sellable(NEEDED_OFFERS),
+    )
+    orders.tell()
+    if not (story.settle() and orders.settle()):
+        tally.settled = False
 
 
 def _stay(teller: Teller, url: str, token: str, sandboxes: list[_Sandbox]) -> None:

@@ -52,6 +52,11 @@ class Shop:
         self._id = ""
         self.currency = ""
 
+    @property
+    def id(self) -> str:
+        """Id of the channel, once it is connected."""
+        return self._id
+
     def connect(self, credentials: Mapping[str, str]) -> Json:
         """Connect the account and return the channel."""
         fields = self._api.query(
@@ -121,17 +126,25 @@ class Shop:
     def set_prices(self, prices: Mapping[str, Decimal], variants: Mapping[str, OurVariant]) -> None:
         """State new list prices."""
         for sku, price in prices.items():
-            amount = {"amount": str(price), "currency": self.currency}
-            given: dict[str, Any] = {
-                "channel": self._id,
-                "sku": variants[sku].listing_sku,
-                "variants": [{"sku": sku, "fields": {"list_price": amount}}],
-            }
-            self._api.mutate(
-                "mutation ($input: ListingUpsertInput!) { listingUpsert(input: $input)"
-                " { isChanged userErrors { code message path } } }",
-                {"input": given},
-            )
+            self._upsert(variants[sku].listing_sku, sku, price)
+
+    def want(self, prices: Mapping[str, Decimal]) -> None:
+        """Want products of one form listed, at these prices."""
+        for sku, price in prices.items():
+            self._upsert(sku, sku, price)
+
+    def _upsert(self, listing_sku: str, sku: str, price: Decimal) -> None:
+        amount = {"amount": str(price), "currency": self.currency}
+        given: dict[str, Any] = {
+            "channel": self._id,
+            "sku": listing_sku,
+            "variants": [{"sku": sku, "fields": {"list_price": amount}}],
+        }
+        self._api.mutate(
+            "mutation ($input: ListingUpsertInput!) { listingUpsert(input: $input)"
+            " { isChanged userErrors { code message path } } }",
+            {"input": given},
+        )
 
     def set_quantities(self, quantities: Mapping[str, int]) -> None:
         """State new quantities."""

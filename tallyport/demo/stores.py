@@ -6,6 +6,7 @@ with what the store itself holds. One `Store` class per platform; `STORES` lists
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
 
@@ -37,6 +38,8 @@ class Effect:
     sku: str
     changed: frozenset[str]
     """Of an update, what changed: price, quantity, availability, other."""
+    at: datetime
+    """By the store's clock, which is that of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,28 @@ class Goods:
 
     title: str
     units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What a shopper orders."""
+
+    units: tuple[tuple[str | None, int], ...]
+    """SKUs and how many; None: a line typed by hand, without a product."""
+    shipping: str
+    """One of the store's shipping texts."""
+    days_ago: int = 0
+    is_paid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOrder:
+    """An order as the store's books show it."""
+
+    id: str
+    number: str
+    told: tuple[str, ...]
+    """What the API has told of shipments, in whichever way: each with its tracking number."""
 
 
 class Store(Protocol):
@@ -85,6 +110,23 @@ class Store(Protocol):
         """The merchant deletes a product in the store."""
         ...
 
+    @property
+    def shipping_texts(self) -> Sequence[str]:
+        """Three texts that orders of the store can name, as a mapping compares them."""
+        ...
+
+    def sell(self, sale: Sale) -> str:
+        """A shopper orders; the id of the order."""
+        ...
+
+    def cancel(self, order_id: str) -> None:
+        """The shopper cancels an order."""
+        ...
+
+    def orders(self) -> Mapping[str, StoreOrder]:
+        """Every order the store holds, by id."""
+        ...
+
 
 class _Control:
     """The control routes all simulators share."""
@@ -97,10 +139,12 @@ class _Control:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def shop(self, order: Mapping[str, Any]) -> None:
+    def shop(self, order: Mapping[str, Any]) -> dict[str, Any]:
         response = httpx.post(f"{self._url}/_shop", json=dict(order), timeout=30.0)
         if response.is_error:
             raise ValueError(f"the store refused the merchant: {response.text}")
+        answer: dict[str, Any] = response.json()
+        return answer
 
 
 _FAR = 2**62
@@ -146,6 +190,7 @@ class WooCommerceStore:
                 ref=_woo_ref(row),
                 sku=str(row["sku"]),
                 changed=frozenset(_WOO_FIELDS.get(name, "other") for name in row.get("fields", {})),
+                at=datetime.fromisoformat(row["at"]),
             )
             for row in self._control.books(since)["effects"]
             if row["by"] == "api" and row["kind"] in {"product", "variation"}
@@ -184,6 +229,47 @@ class WooCommerceStore:
     def delete(self, sku: str) -> None:
         """Delete a product for good."""
         self._control.shop({"do": "delete", "sku": sku})
+
+    @property
+    def shipping_texts(self) -> Sequence[str]:
+        """Ids of shipping methods."""
+        return ("flat_rate", "local_pickup", "bicycle_courier")
+
+    def sell(self, sale: Sale) -> str:
+        """Buy; what is not paid waits for its payment."""
+        order: dict[str, Any] = {
+            "do": "buy",
+            "lines": [
+                {"sku": sku, "quantity": number}
+                if sku is not None
+                else {"name": "Typed by hand", "quantity": number, "total": "5.00"}
+                for sku, number in sale.units
+            ],
+            "shipping_method": {
+                "method_id": sale.shipping,
+                "title": sale.shipping.replace("_", " ").capitalize(),
+            },
+            "status": "processing" if sale.is_paid else "pending",
+        }
+        if sale.days_ago:
+            at = datetime.now(UTC) - timedelta(days=sale.days_ago)
+            order["ordered_at"] = at.isoformat(timespec="seconds")
+        return str(self._control.shop(order)["id"])
+
+    def cancel(self, order_id: str) -> None:
+        """Cancel an order; its goods go back on the shelf."""
+        self._control.shop({"do": "cancel", "order": int(order_id)})
+
+    def orders(self) -> Mapping[str, StoreOrder]:
+        """Orders with the notes that came in through the REST API."""
+        return {
+            str(row["id"]): StoreOrder(
+                id=str(row["id"]),
+                number=str(row["number"]),
+                told=tuple(note["text"] for note in row["notes"] if note["by"] == "api"),
+            )
+            for row in self._control.books(_FAR)["holdings"]["orders"]
+        }
 
 
 _WOO_FIELDS = {

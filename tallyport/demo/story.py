@@ -13,6 +13,7 @@ from reconcile.contract import Platform
 from reconcile.core.actions import ActionKind
 from reconcile.core.types import Operation
 from tallyport.demo.catalog import Offer, Product
+from tallyport.demo.settling import is_settled
 from tallyport.demo.shop import FinishedRun, OurVariant, Shop
 from tallyport.demo.stores import Goods, Held, Ref, Store, Unit
 from tallyport.demo.telling import Tally, Teller
@@ -59,12 +60,11 @@ class Story:
     teller: Teller
     products: tuple[Product, ...]
     seeded: tuple[Product, ...]
-    tally: Tally = field(init=False)
+    tally: Tally
     _fresh: list[str] = field(default_factory=list)
     """SKUs that no step has used yet, so that each step has its own."""
 
     def __post_init__(self) -> None:
-        self.tally = Tally(self.platform.name)
         seeded = {offer.sku for offer in _offers(self.seeded)}
         self._fresh = [
             product.offers[0].sku
@@ -72,8 +72,8 @@ class Story:
             if product.is_simple and _in_stock(product) and product.offers[0].sku not in seeded
         ]
 
-    def tell(self, credentials: Mapping[str, str], catalog: Path) -> Tally:
-        """Tell it all."""
+    def tell(self, credentials: Mapping[str, str], catalog: Path) -> None:
+        """Tell the life of the listings."""
         self._connect(credentials, catalog)
         self._link()
         self._publish()
@@ -82,9 +82,6 @@ class Story:
         self._break()
         self._delist()
         self._import()
-        self._settle()
-        self.tally.requests = self.store.requests()
-        return self.tally
 
     def _connect(self, credentials: Mapping[str, str], catalog: Path) -> None:
         self.teller.chapter(f"{self.platform.title}: connect the store, import the catalog")
@@ -264,24 +261,17 @@ class Story:
             "imported and linked, their ids exist in the store", len(added), len(here)
         )
 
-    def _settle(self) -> None:
+    def settle(self) -> bool:
+        """Make a last full plan of every operation; whether nothing is left to do."""
         self.teller.chapter("A last full plan of every operation")
-        since = self.store.serial()
-        open_ = 0
-        for operation in self.platform.operations:
-            if operation.side.value != "LISTINGS":
-                continue
-            finished = self.shop.run(operation.value, full=True, plan=True)
-            open_ += len(finished.actions)
-            self.teller.check(f"actions {operation.value} would take", 0, len(finished.actions))
-            if finished.actions:
-                self.teller.plan(finished.actions)
-            if finished.run["error"] is not None:
-                open_ += 1
-                self.teller.trouble(f"{operation.value}: {finished.run['error']['message']}")
-        written = self.store.effects(since)
-        self.teller.check("changes made by planning", 0, len(written))
-        self.tally.settled = open_ == 0 and not written
+        self.tally.settled = is_settled(self.platform, self.shop, self.store, self.teller)
+        self.tally.requests = self.store.requests()
+        return self.tally.settled
+
+    def sellable(self, count: int) -> list[Offer]:
+        """Offers that are linked and in sync, and that no step of this story has moved."""
+        offers = [offer for offer in _offers(self.seeded) if not offer.options and offer.quantity]
+        return offers[:count]
 
     def _run(self, operation: Operation, *, full: bool = False) -> FinishedRun:
         finished = self.shop.run(operation.value, full=full)

@@ -25,6 +25,11 @@ class Tally:
     broken: int = 0
     delisted: int = 0
     imported: int = 0
+    orders_imported: int = 0
+    orders_held: int = 0
+    orders_skipped: int = 0
+    orders_unsavable: int = 0
+    shipments_pushed: int = 0
     requests: int = 0
     settled: bool = False
 
@@ -54,7 +59,7 @@ class Teller:
         if not actions:
             self.say("Nothing had to be done.")
             return
-        table = Table("Action", "SKU", "Change", "Why", "Outcome", header_style="bold")
+        table = Table("Action", "About", "Change", "Why", "Outcome", header_style="bold")
         for column in table.columns:
             column.overflow = "fold"
         kinds: dict[str, int] = {}
@@ -62,9 +67,10 @@ class Teller:
             kinds[action["kind"]] = kinds.get(action["kind"], 0) + 1
             if kinds[action["kind"]] <= _SHOWN:
                 part = action["variant"] or action["listing"] or {}
+                order = action["remoteOrder"]
                 cells = (
                     action["kind"],
-                    part.get("sku", ""),
+                    order["number"] if order else part.get("sku", ""),
                     _changes(action["changes"]),
                     action["reason"]["message"],
                     _outcome(action),
@@ -74,6 +80,15 @@ class Teller:
         rest = [f"{count - _SHOWN} more {kind}" for kind, count in kinds.items() if count > _SHOWN]
         if rest:
             self.say(f"... and {', '.join(rest)}.")
+
+    def rows(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A small table of the story."""
+        table = Table(*columns, header_style="bold")
+        for column in table.columns:
+            column.overflow = "fold"
+        for row in rows:
+            table.add_row(*map(escape, row))
+        self.console.print(table)
 
     def check(self, what: str, expected: int, found: int) -> None:
         """Compare a count with what it should be."""

@@ -188,10 +188,20 @@ async def test_spoiled_pages(client: httpx.AsyncClient) -> None:
 
 
 async def test_repeat_page(client: httpx.AsyncClient) -> None:
-    """A repeated page is the previous answer of the same path, whatever was asked now."""
+    """A repeated page is the previous answer of the same method and path, of before a change."""
     first = (await client.get("/rows/0")).json()
-    await fault(client, "repeat_page", match={"method": "POST"})
-    assert (await client.post("/rows/0", json={"id": 7})).json() == first
+    await client.post("/rows/0", json={"id": 7})
+    await fault(client, "repeat_page", match={"method": "GET"})
+    assert (await client.get("/rows/0")).json() == first
+    assert len((await client.get("/rows/0")).json()) == len(first) + 1
+
+
+async def test_twice(shelf: Shelf, client: httpx.AsyncClient) -> None:
+    """A request can be carried out twice, with one answer, as by a proxy that sends it again."""
+    await fault(client, "twice", match={"method": "POST"})
+    answer = (await client.post("/rows/0", json={"id": 7})).json()
+    assert answer == shelf.rows
+    assert shelf.rows[-2:] == [{"id": 7}, {"id": 7}]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ INPUTS = {
     **dict.fromkeys(_CHANNEL, "ChannelInput"),
     **{f"listing{verb}": "ListingTargetsInput" for verb in _TARGETS},
     **{f"listing{verb}Matching": "ListingMatchingInput" for verb in ("Pause", "Unpause")},
+    **{f"order{verb}": "OrderIdInput" for verb in ("Release", "Close")},
     **{f"variant{verb}": "VariantIdInput" for verb in ("Unlink", "Relink", "Republish")},
 }
 

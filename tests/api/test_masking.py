@@ -14,9 +14,18 @@ from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
 from tests.adapter_double import Credentials
 from tests.api.asking import Client, client_for, connected
+from tests.api.order_shop import (
+    EMAIL,
+    PLANTED,
+    order_id,
+    order_shop,
+    orders_deps,
+    remote_order_id,
+    seen_order,
+)
 from tests.platform_double import double_platform
 from tests.store_double import DoubleStore
-from tests.wiring_double import make_deps
+from tests.wiring_double import Bell, make_deps
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +126,84 @@ async def test_a_fault_of_ours_is_masked_with_an_id_of_the_log(
     assert line["message"] == "cannot use ***"
     assert any("test_masking.py" in frame for frame in line["at"])
     assert SECRET not in repr((error, lines)) + caplog.text
+
+
+ORDER_QUESTIONS = (
+    'mutation { orderShip(input: {order: "%o", lines: [], trackingNumber: "1"}) %e }',
+    'mutation { orderShip(input: {order: "%o"}) %e }',
+    'mutation { orderShip(input: {order: "%o", trackingNumber: "1"}) %e }',
+    'mutation { orderHold(input: {order: "%o", reason: "Wait"}) %e }',
+    'mutation { orderHold(input: {order: "%o", reason: "Wait"}) %e }',
+    'mutation { orderShip(input: {order: "%o", trackingNumber: "1"}) %e }',
+    'mutation { orderRelease(input: {order: "%o"}) %e }',
+    'mutation { orderRelease(input: {order: "%o"}) %e }',
+    'mutation { orderClose(input: {order: "%o"}) %e }',
+    'mutation { orderClose(input: {order: "%o"}) %e }',
+    '{ orderExplain(channel: "%c", number: "1001") { matches { code message steps '
+    "decisions { message inputs } next { message } } } }",
+    '{ orderExplain(channel: "%c", number: "1002") { matches { message steps '
+    "decisions { message inputs } } } }",
+    "{ remoteOrders { nodes { reason message inputs conditions { message inputs } "
+    "retention { message } } } conditions { nodes { condition { message inputs } } } "
+    "actions { nodes { changes { before after } reason { message } } } runs { nodes { counts } } }",
+    "{ orders { nodes { shippingAddress { nothing } } } }",
+)
+
+
+async def test_planted_personal_data_shows_up_only_where_it_is_asked_for(
+    engine: AsyncEngine,
+    store: DoubleStore,
+    bell: Bell,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever is refused, explained or logged about an order, its customer is not named."""
+    caplog.set_level(logging.DEBUG)
+    deps = orders_deps(engine, store, bell)
+    texts: list[str] = []
+    with structlog.testing.capture_logs() as lines:
+        async with client_for(deps, Scope.ADMIN) as client:
+            shop = await order_shop(client, deps)
+            (number,) = await shop.take(seen_order("1001"))
+            await shop.see(seen_order("1002"))
+            for question in ORDER_QUESTIONS:
+                query = question.replace("%o", order_id(number)).replace("%c", shop.channel)
+                query = query.replace("%e", "{ userErrors { code message path } }")
+                response = await client.http.post("/graphql", json={"query": query})
+                texts.append(response.text)
+            asked = await client.ask("{ orders { nodes { email shippingAddress { firstName } } } }")
+    out, err = capfd.readouterr()
+
+    assert sum('"code"' in text for text in texts) >= 6
+    for where in (*texts, caplog.text, repr(lines), out, err):
+        assert PLANTED not in where
+        assert EMAIL not in where
+    (order,) = asked["orders"]["nodes"]
+    assert order == {"email": EMAIL, "shippingAddress": {"firstName": PLANTED}}
+
+
+async def test_an_order_that_cannot_be_read_is_masked_without_its_customer(
+    engine: AsyncEngine, store: DoubleStore, bell: Bell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours in the middle of personal data tells of it neither outside nor in the log."""
+    deps = orders_deps(engine, store, bell)
+    with structlog.testing.capture_logs() as lines:
+        async with client_for(deps, Scope.ADMIN) as client:
+            shop = await order_shop(client, deps)
+            (number,) = await shop.see(seen_order("1001"))
+            await shop.rows(
+                "UPDATE remote_orders SET personal = jsonb_set(personal, '{ship_to,street}', "
+                "personal -> 'email')"
+            )
+            error = await client.error(
+                "query Q($id: ID!) { node(id: $id) { ... on RemoteOrder { email } } }",
+                id=remote_order_id(number),
+            )
+
+    assert error["extensions"]["code"] == "INTERNAL"
+    for text in (repr(error), repr(lines), caplog.text):
+        assert PLANTED not in text
+        assert EMAIL not in text
 
 
 async def test_a_fault_of_ours_takes_nothing_else_down(breaking: Deps) -> None:

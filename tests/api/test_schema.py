@@ -77,6 +77,8 @@ def test_lists_that_grow_are_connections(schema: GraphQLSchema) -> None:
     bounded = {
         "Channel.recentRuns": "the last five",
         "Item.variants": "one per channel",
+        "Order.lines": "what one order has",
+        "Order.shipments": "what one order has",
         "Action.attempts": "the last five",
         "Explanation.attempts": "the last few",
     }

@@ -14,11 +14,15 @@ from graphql import (
     get_named_type,
     is_leaf_type,
 )
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.schema import build_schema as build_ours
 from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
 from tests.api.asking import Client, client_for
+from tests.api.order_shop import order_id, order_shop, orders_deps, seen_order
+from tests.store_double import DoubleStore
+from tests.wiring_double import Bell
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +118,29 @@ async def test_somebody_elses_token_is_no_node_for_reading(deps: Deps) -> None:
 
         assert (await reader.ask(query, id=mine))["node"]["id"] == mine
         assert error["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_a_reading_token_sees_orders_and_ships_none(
+    engine: AsyncEngine, store: DoubleStore, bell: Bell
+) -> None:
+    """Reading shows an order whole; shipping, holding and mapping are for those who may write."""
+    deps = orders_deps(engine, store, bell)
+    async with client_for(deps, Scope.ADMIN) as admin, client_for(deps, Scope.READ) as reader:
+        shop = await order_shop(admin, deps)
+        (number,) = await shop.take(seen_order("1001"))
+        one = f'order: "{order_id(number)}"'
+        mapping = f'channel: "{shop.channel}", text: "a"'
+        seen = await reader.ask("{ orders { nodes { number email lines { sku } } } }")
+        for call in (
+            f'orderShip(input: {{{one}, trackingNumber: "1Z"}})',
+            f'orderHold(input: {{{one}, reason: "x"}})',
+            f"orderClose(input: {{{one}}})",
+            f'shippingMappingSet(input: {{{mapping}, policy: "b"}})',
+        ):
+            error = await reader.error(f"mutation {{ {call} {{ userErrors {{ code }} }} }}")
+            assert error["extensions"]["code"] == "FORBIDDEN", call
+
+    assert seen["orders"]["nodes"][0]["number"] == "1001"
+    for table in ("shipments", "shipping_mappings", "runs"):
+        assert await shop.rows(f"TABLE {table}") == []
+    assert await shop.rows("SELECT 1 FROM orders WHERE hold_code IS NOT NULL") == []

@@ -6,7 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from reconcile.deps import Deps
 from reconcile.worker import drain_until_idle
 from tests.api.asking import Client, connected, statements
+from tests.api.order_shop import order_shop, orders_deps, seen_order
 from tests.store_double import DoubleStore, variant
+from tests.wiring_double import Bell
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +52,34 @@ IMPORTS = """
 query Q($first: Int!) { imports(first: $first) { nodes { name state counts channel { name
   counts { linked } } run { state } problems(first: 5) { nodes { line code } } } } }
 """
+ORDERS = """
+query Q($first: Int!) { orders(first: $first) { nodes { number status email shippingAddress { city }
+  hold { code } missingFields { field } channel { name retentionDays } conditions { reason }
+  retention { message }
+  lines { sku remaining customFields variant { sku listing { title } item { stated deducted }
+    quantityExplanation { wanted steps } } }
+  shipments { state message conditions { reason } order { number } lines { quantity line { sku } } }
+  remoteOrder { number reason lines { sku } conditions { reason } retention { message }
+    order { number } } } } }
+"""
+REMOTE_ORDERS = """
+query Q($first: Int!) { remoteOrders(first: $first) { nodes { number verdict inputs channel { name }
+  lines { sku } shippingTexts { keys } conditions { reason } retention { message }
+  order { number lines { sku } shipments { lines { line { sku } } } } } } }
+"""
+DEDUCTIONS = """
+query Q($first: Int!) { items(first: $first) { nodes { sku deducted deductions(first: 5) { nodes
+  { units counts remoteOrder { number order { status } channel { name } } } } variants
+  { quantityExplanation { wanted deducted steps } } } } }
+"""
+TEXTS = """
+query Q($first: Int!) { shippingTexts(first: $first) { nodes { text policy heldOrders channel
+  { name } } } shippingMappings(first: $first) { nodes { text policy channel { name } } } }
+"""
+FULFILLMENTS = """
+query Q($first: Int!) { actions(first: $first) { nodes { kind order { number } remoteOrder
+  { number } shipment { state order { number } } run { report { orders { imported } } } } } }
+"""
 CHANNELS = """
 query Q($first: Int!) { channels(first: $first) { nodes { name platform { title } account
   { name } operations { operation template { rules { source } } } counts { linked } attention
@@ -92,6 +122,82 @@ async def shop(api: Client, deps: Deps, store: DoubleStore) -> str:
     second = {"double": {"store": "other", "secret": "right"}}
     await api.do("channelConnect", {"name": "second", "credentials": second}, "")
     return channel
+
+
+@pytest.fixture
+async def sold(api: Client, engine: AsyncEngine, store: DoubleStore, bell: Bell) -> Client:
+    """Return a client of a shop with 50 orders of two lines, each shipped in part."""
+    deps = orders_deps(engine, store, bell)
+    made = await order_shop(api, deps)
+    for sku in ("MUG", "CUP"):
+        given = {"channel": made.channel, "sku": sku, "fields": {"title": sku}}
+        await api.do("listingUpsert", given, "")
+        await api.do("itemSet", {"statements": [{"sku": sku, "quantity": 900}]}, "")
+    await made.take(*(seen_order(str(1000 + number)) for number in range(50)))
+    for statement in FILL_ORDERS:
+        await made.rows(statement)
+    return api
+
+
+FILL_ORDERS = (
+    "INSERT INTO shipments (channel_id, order_id, shipped_at) SELECT 1, id, now() FROM orders",
+    """INSERT INTO shipment_lines (shipment_id, order_line_id, quantity)
+       SELECT s.id, l.id, 1 FROM shipments s JOIN order_lines l ON l.order_id = s.order_id""",
+    """INSERT INTO conditions (channel_id, object_kind, object_id, type, status, reason, message)
+       SELECT 1, kind, id, 'SYNC_ORDERS', 'WAITING', 'OrderOnHold', 'm'
+       FROM orders, unnest(ARRAY['order', 'shipment']) AS kind""",
+    """INSERT INTO runs (id, channel_id, operation, side, trigger)
+       VALUES (900, 1, 'SYNC_ORDERS', 'ORDERS', 'PERSON')""",
+    """INSERT INTO actions (channel_id, run_id, kind, object_id, write_group, lane, order_id,
+           shipment_id, key, input_hash, reason, message, state)
+       SELECT 1, 900, 'FULFILL', 'shipment:' || s.id, 'fulfill', 1, o.remote_order_id, s.id,
+              'k' || s.id, 'h', 'Shipped', 'm', 'APPLIED'
+       FROM shipments s JOIN orders o ON o.id = s.order_id""",
+    """INSERT INTO shipping_texts (channel_id, text)
+       SELECT 1, 't' || n FROM generate_series(1, 50) n""",
+    """INSERT INTO shipping_mappings (channel_id, text, policy)
+       SELECT 1, 't' || n, 'Parcel' FROM generate_series(1, 50) n""",
+    "INSERT INTO items (sku, stated) SELECT 'S-' || n, 1 FROM generate_series(1, 50) n",
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "most"),
+    [
+        (ORDERS, 17),
+        (REMOTE_ORDERS, 7),
+        (DEDUCTIONS, 12),
+        (TEXTS, 4),
+        (FULFILLMENTS, 7),
+    ],
+    ids=["orders", "remote orders", "deductions", "texts", "fulfillments"],
+)
+async def test_a_list_of_orders_costs_a_constant_number_of_statements(
+    sold: Client, engine: AsyncEngine, query: str, most: int
+) -> None:
+    """Five orders with lines, shipments, variants and what was seen cost as many as fifty."""
+    await sold.ask(query, first=5)
+    with statements(engine) as for_few:
+        await sold.ask(query, first=5)
+    with statements(engine) as for_many:
+        data = await sold.ask(query, first=50)
+
+    assert max(len(found["nodes"]) for found in data.values()) == 50
+    assert len(for_few) == len(for_many) <= most
+
+
+async def test_a_page_of_orders_is_cheap(sold: Client, engine: AsyncEngine) -> None:
+    """A page of 50 orders with lines and shipments is four statements, the token's included."""
+    query = (
+        "{ orders(first: 50) { nodes { number lines { sku remaining } "
+        "shipments { state lines { quantity line { sku } } } } } }"
+    )
+
+    with statements(engine) as seen:
+        data = await sold.ask(query)
+
+    assert all(len(node["lines"]) == 2 for node in data["orders"]["nodes"])
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize(

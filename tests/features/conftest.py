@@ -12,6 +12,7 @@ import pytest
 
 from adapters.registry import PLATFORMS
 from tallyport.client import ApiClient
+from tests.features.desk import Desk
 from tests.features.live import Instance
 from tests.features.loopback import Loopback
 from tests.features.shops import Shop
@@ -122,4 +123,22 @@ def woo(open_shop: Open) -> Shop[WooStore]:
     """Open a connected, empty WooCommerce store."""
     opened = open_shop("woocommerce")
     opened.connect()
+    return opened
+
+
+@pytest.fixture
+def desk(shop: Shop[Any]) -> Desk[Any]:
+    """Open the order desk of an empty store of each platform that has orders."""
+    return _mapped(shop)
+
+
+@pytest.fixture
+def woo_desk(woo: Shop[WooStore]) -> Desk[WooStore]:
+    """Open the order desk of an empty WooCommerce store."""
+    return _mapped(woo)
+
+
+def _mapped(shop: Shop[Any]) -> Desk[Any]:
+    opened: Desk[Any] = Desk(shop)
+    opened.map("flat_rate")
     return opened

@@ -145,12 +145,15 @@ class Shop(Generic[S]):
         full: bool = False,
         plan: bool = False,
         names: Sequence[str] = (),
+        orders: Sequence[str] = (),
         result: str | None = "SUCCEEDED",
     ) -> Run:
         """Run an operation and wait; `result` is how it must end, None where that is open."""
         options = ["--full"] * full + ["--plan"] * plan
         for name in names:
             options += ["--sku", self.sku(name)]
+        for number in orders:
+            options += ["--order", number]
         said = self.cli("run", operation, self.name, *options)
         assert isinstance(said.answer, dict), said.text()
         assert "actions" in said.answer, said.text()

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import httpx
 
 from tests.features.loopback import Loopback
+from tests.features.order_hands import OrderHand, WooOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Shelf(Protocol):
 
     platform: str
     url: str
+
+    @property
+    def orders(self) -> OrderHand:
+        """Its orders: what shoppers and the merchant do, and the books."""
+        ...
 
     def credentials(self) -> Mapping[str, str]:
         """What opens it, by field."""
@@ -102,6 +108,12 @@ class WooStore:
         self._served = loopback.serve(self._sandbox.app)
         self.url = self._served.url
         self._http = httpx.Client(base_url=self.url, timeout=30.0)
+        self._orders = WooOrders(self.shop, lambda: self.books(2**62))
+
+    @property
+    def orders(self) -> WooOrders:
+        """Its orders."""
+        return self._orders
 
     def credentials(self) -> Mapping[str, str]:
         """Keys that may read and write."""

@@ -82,7 +82,7 @@ async def test_fresh_statements_count_before_a_run_has_seen_them(shop: Shop) -> 
 
     found = await explained(shop)
 
-    assert found.quantity.value == 8
+    assert found.quantity.wanted == 8
     assert "4 buffer = 8" in found.quantity.steps[0]
     changes = {
         change.field: (change.before, change.after)

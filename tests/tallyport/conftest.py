@@ -108,7 +108,8 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         store_url = str(shop.said["url"])
         environment = {
             "TALLYPORT_DATA_DIR": str(home / "data"),
-            "TALLYPORT_ALLOWED_HOSTS": urlsplit(store_url).netloc,
+            # Without a port: tests may start further stores.
+            "TALLYPORT_ALLOWED_HOSTS": str(urlsplit(store_url).hostname),
             "TALLYPORT_SWEEP_SECONDS": "1",
         }
         up = start(["up", "--port", "0", "--json"], environment, home / "up.log")
@@ -128,7 +129,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         shop.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start_process() -> Start:
     """Starts `tallyport` processes of a test's own."""
     return start

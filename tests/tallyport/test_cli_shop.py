@@ -239,11 +239,12 @@ def test_a_channel_is_edited_checked_and_paused(shop: Any) -> None:
     assert not shop.json("channel", "resume", "shop")["isPaused"]
 
 
-def test_an_operation_that_is_not_supported_is_refused_before_anything_is_queued(shop: Any) -> None:
+def test_what_an_operation_is_not_about_is_refused_before_anything_is_queued(shop: Any) -> None:
     """The reason says what to do instead."""
-    answer = shop.json("run", "get_orders", "shop", code=1)
+    answer = shop.json("run", "get_orders", "shop", "--sku", "CLI-1", code=1)
 
-    assert answer["errors"][0]["code"] == "UNSUPPORTED"
+    assert answer["errors"][0]["code"] == "INVALID"
+    assert "leave out the listings" in answer["errors"][0]["message"]
 
 
 def test_names_that_do_not_exist_are_named(shop: Any) -> None:

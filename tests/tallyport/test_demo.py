@@ -61,9 +61,15 @@ def test_the_demo_ends_well_and_leaves_nothing(tmp_path: Path) -> None:
         "broken": 2,
         "delisted": 3,
         "imported": 3,
+        "orders_imported": 4,
+        "orders_held": 1,
+        "orders_skipped": 2,
+        "orders_unsavable": 1,
+        "shipments_pushed": 3,
         "settled": True,
     }
     assert "differs" in told.decode()
+    assert "from the sale seen to the other store's books" in told.decode()
     assert not _left_over(tmp_path)
     assert not list(tmp_path.glob("tallyport-demo-*"))
     assert not (tmp_path / "untouched").exists()

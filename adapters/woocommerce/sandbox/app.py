@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import orjson
 from starlette.applications import Starlette
@@ -16,6 +18,7 @@ from adapters.woocommerce.sandbox.auth import Gate, refuse_nobody
 from adapters.woocommerce.sandbox.catalog import catalog_routes
 from adapters.woocommerce.sandbox.errors import ApiError, CrashError, no_route
 from adapters.woocommerce.sandbox.fields import checked
+from adapters.woocommerce.sandbox.fulfillments import fulfillment_routes
 from adapters.woocommerce.sandbox.options import Key, SandboxOptions
 from adapters.woocommerce.sandbox.order_routes import order_routes
 from adapters.woocommerce.sandbox.routing import (
@@ -28,6 +31,7 @@ from adapters.woocommerce.sandbox.routing import (
 )
 from adapters.woocommerce.sandbox.shopkeeper import Shopkeeper
 from adapters.woocommerce.sandbox.store import Store
+from adapters.woocommerce.sandbox.trackings import tracking_routes
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _NOT_FOUND = "<!DOCTYPE html><html><head><title>Page not found</title></head><body></body></html>"
@@ -46,7 +50,7 @@ def create_sandbox(
     clock = Clock()
     store = Store(chosen, clock)
     keeper = Shopkeeper(store)
-    keeper.stock_up(dict(orjson.loads(orjson.dumps(dict(p)))) for p in chosen.products)
+    keeper.stock_up(_copies(chosen.products), _copies(chosen.orders))
     shop = Shop(store, clock)
     app = Starlette(routes=[HttpRoute("/{path:path}", shop.answer, methods=_METHODS)])
     front = Front(app, books=store.books, clock=clock, shop=keeper, limit=chosen.rate_limit)
@@ -54,6 +58,10 @@ def create_sandbox(
     names = ("read_only", "write_only")
     others = dict(zip(names, keys[1:], strict=False))
     return Sandbox(front, keys[0], others, store.books, clock, keeper)
+
+
+def _copies(rows: Sequence[Mapping[str, Json]]) -> list[Body]:
+    return [dict(orjson.loads(orjson.dumps(dict(row)))) for row in rows]
 
 
 def _credentials(key: Key) -> dict[str, str]:
@@ -66,7 +74,16 @@ class Shop:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._gate = Gate(store.options, clock)
-        self._routes = [*catalog_routes(store), *order_routes(store)]
+        self._always = [*catalog_routes(store), *order_routes(store)]
+        self._switched = {
+            "fulfillments": fulfillment_routes(store),
+            "shipment_tracking": tracking_routes(store),
+        }
+
+    @property
+    def _routes(self) -> list[Route]:
+        on = (routes for name, routes in self._switched.items() if name in self._store.features)
+        return [*self._always, *chain.from_iterable(on)]
 
     async def answer(self, request: Request) -> Response:
         """Answer any request: the API, a picture, or the page that is not there."""
@@ -141,8 +158,9 @@ class Shop:
     def _elsewhere(self, call: Call) -> Answer:
         if call.path == "" and call.method in ("GET", "HEAD"):
             return site.index(self._store, self._routes, call.base, None)
-        if call.path == "/wc/v3" and call.method in ("GET", "HEAD"):
-            return site.index(self._store, self._routes, call.base, "wc/v3")
+        namespace = call.path.removeprefix("/")
+        if namespace in site.namespaces(self._routes) and call.method in ("GET", "HEAD"):
+            return site.index(self._store, self._routes, call.base, namespace)
         if call.path == "/batch/v1" and call.method == "POST":
             words = "The requested route does not support batch requests."
             refused: Json = ApiError("rest_batch_not_allowed", words, 400).content()

@@ -121,13 +121,14 @@ class Media:
 
 @dataclass(slots=True)
 class Note:
-    """A note on an order."""
+    """A note on an order; `by` is who wrote it: `api`, `shop`, or the store itself, `system`."""
 
     id: int
     text: str
     author: str
     created: datetime
     for_customer: bool
+    by: str = "system"
 
 
 def facts(item: Item) -> dict[str, Json]:

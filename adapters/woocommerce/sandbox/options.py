@@ -61,5 +61,18 @@ class SandboxOptions:
     """Products there from the start, in the words of POST /products; `variations` may hold the
     variations of a variable product."""
 
+    orders: Sequence[Mapping[str, Json]] = ()
+    """Orders there from the start, in the words of a purchase by `/_shop`."""
+
+    order_statuses: Mapping[str, str] = field(default_factory=dict)
+    """Statuses that plugins add to those of orders: slug and name."""
+
+    fulfillments: bool = False
+    """Whether the store's own fulfillments are switched on; without them their routes are unknown.
+    """
+
+    shipment_tracking: bool = False
+    """Whether the Shipment Tracking plugin is installed, with its namespace and routes."""
+
     rate_limit: RateLimit | None = None
     """A limit of requests, as hosts and firewalls in front of a store have; none by default."""

@@ -147,10 +147,23 @@ def give_back(store: Store, line: Line) -> str:
     """Give back what one line has taken."""
     if line.reduced is None:
         return ""
-    levels = stock.take_stock(store, line.variation_id or line.product_id, -line.reduced)
-    _count_sale(store, line, -line.reduced)
-    line.reduced = None
+    taken, line.reduced = line.reduced, None
+    if taken == 0:  # all of it came back with refunds
+        return ""
+    levels = stock.take_stock(store, line.variation_id or line.product_id, -taken)
+    _count_sale(store, line, -taken)
     return _moved(store, line, levels) if levels is not None else ""
+
+
+def put_back(store: Store, line: Line, quantity: int) -> str:
+    """Put units that were refunded back on the shelf, no more than were taken; says so."""
+    quantity = min(quantity, line.reduced or 0)
+    item_id = line.variation_id or line.product_id
+    levels = stock.take_stock(store, item_id, -quantity) if quantity else None
+    if levels is None or line.reduced is None:
+        return ""
+    line.reduced -= quantity
+    return f"Item #{item_id} stock increased from {levels[0]} to {levels[1]}."
 
 
 def _count_sale(store: Store, line: Line, quantity: int) -> None:

@@ -5,10 +5,11 @@ from adapters.woocommerce.sandbox import batch, order_views, schemas
 from adapters.woocommerce.sandbox.catalog import ID, V3, batches, collection, single
 from adapters.woocommerce.sandbox.errors import ApiError
 from adapters.woocommerce.sandbox.items import Note
-from adapters.woocommerce.sandbox.ordering import STATUS_NAMES, Order
+from adapters.woocommerce.sandbox.ordering import Order, Refund
 from adapters.woocommerce.sandbox.orders import Orders
 from adapters.woocommerce.sandbox.paging import STABLE, Page, cut
 from adapters.woocommerce.sandbox.paging import Order as Ranking
+from adapters.woocommerce.sandbox.refunds import Refunds
 from adapters.woocommerce.sandbox.routing import Answer, Call, Endpoint, Route
 from adapters.woocommerce.sandbox.store import Store
 from adapters.woocommerce.sandbox.views import API
@@ -53,16 +54,22 @@ def order_routes(store: Store) -> list[Route]:
         held = [order.status for order in store.orders.values()]
         counted: list[Json] = [
             {"slug": status, "name": name, "total": held.count(status)}
-            for status, name in STATUS_NAMES.items()
+            for status, name in store.statuses.items()
         ]
         return Answer(counted)
 
+    def statuses(_call: Call) -> Answer:
+        return Answer([{"slug": slug, "name": name} for slug, name in store.statuses.items()])
+
+    added = tuple(store.options.order_statuses)
+    list_args = schemas.with_statuses(schemas.ORDER_LIST, added)
+    order_args = schemas.with_statuses(schemas.ORDER, added)
     return [
         collection(
             f"{V3}/orders",
-            Endpoint(("GET",), lists, schemas.ORDER_LIST, defaults=True),
+            Endpoint(("GET",), lists, list_args, defaults=True),
             create,
-            schemas.ORDER,
+            order_args,
         ),
         batches(f"{V3}/orders/batch", lambda call: Answer(batch.run(rows, call.params, call.base))),
         single(
@@ -70,8 +77,9 @@ def order_routes(store: Store) -> list[Route]:
             lambda call: Answer(rows.get(call.ids["id"], call.base)),
             lambda call: Answer(rows.update(call.ids["id"], call.params, call.base)),
             lambda call: Answer(rows.delete(call.ids["id"], call.base, force=call.force)),
-            schemas.ORDER,
+            order_args,
         ),
+        Route(f"{V3}/orders/statuses", Endpoint(("GET",), statuses)),
         Route(f"{V3}/reports/orders/totals", Endpoint(("GET",), totals)),
         *_note_routes(store, rows),
         *_refund_routes(store, rows),
@@ -97,7 +105,8 @@ def _note_routes(store: Store, rows: Orders) -> list[Route]:
         return Answer(shown)
 
     def create(call: Call) -> Answer:
-        row = rows.post_note(call.ids["order_id"], call.params, call.base)
+        note = rows.post_note(call.ids["order_id"], call.params)
+        row = order_views.note(store, call.ids["order_id"], note, call.base)
         return Answer(row, 201, {"Location": f"{call.base}/wp-json{call.path}/{row['id']}"})
 
     def get(call: Call) -> Answer:
@@ -110,6 +119,8 @@ def _note_routes(store: Store, rows: Orders) -> list[Route]:
         note = found(call)
         row = order_views.note(store, call.ids["order_id"], note, call.base)
         rows.noted(call.ids["order_id"]).notes.remove(note)
+        about: dict[str, Json] = {"id": note.id, "order_id": call.ids["order_id"]}
+        store.books.effect("delete", "note", store.by, **about)
         return Answer(row)
 
     return [
@@ -124,17 +135,35 @@ def _note_routes(store: Store, rows: Orders) -> list[Route]:
 
 def _refund_routes(store: Store, rows: Orders) -> list[Route]:
     path = rf"{V3}/orders/(?P<order_id>[\d]+)/refunds"
+    refunds = Refunds(store)
+    ranking: Ranking[Refund] = Ranking(
+        lambda refund, _by: refund.id, lambda refund: refund.id, STABLE | {"date"}
+    )
 
     def lists(call: Call) -> Answer:
         order = rows.noted(call.ids["order_id"])
+        page: Page[Refund] = cut(order.refunds, call.params, ranking)
         shown: list[Json] = [
-            order_views.refund(store, order.id, refund, call.base) for refund in order.refunds
+            order_views.refund(store, order.id, refund, call.base) for refund in page.rows
         ]
-        return Answer(shown)
+        return Answer(shown, headers=page.headers(call))
 
     def create(call: Call) -> Answer:
-        row = rows.post_refund(call.ids["order_id"], call.params, call.base)
+        refund = refunds.post(call.ids["order_id"], call.params)
+        row = order_views.refund(store, call.ids["order_id"], refund, call.base)
         # The real store forgets to fill in the pattern, too.
         return Answer(row, 201, {"Location": f"{call.base}/wp-json{path}/{row['id']}"})
 
-    return [collection(path, Endpoint(("GET",), lists), create, schemas.REFUND)]
+    def get(call: Call) -> Answer:
+        refund = refunds.found(call.ids["order_id"], call.ids["id"])
+        return Answer(order_views.refund(store, call.ids["order_id"], refund, call.base))
+
+    return [
+        collection(
+            path,
+            Endpoint(("GET",), lists, schemas.REFUND_LIST, defaults=True),
+            create,
+            schemas.REFUND,
+        ),
+        Route(f"{path}/{ID}", Endpoint(("GET",), get, schemas.VIEW, "read")),
+    ]

@@ -1,6 +1,7 @@
 """How orders, their notes and their refunds look in an answer."""
 
 import html
+from dataclasses import replace
 from decimal import Decimal
 
 from adapters.sandbox import Json
@@ -71,7 +72,7 @@ def order(store: Store, shown: Order, base: str) -> Row:
         "date_completed": write(shown.completed),
         "date_paid": write(shown.paid),
         "cart_hash": "",
-        "number": str(shown.id),
+        "number": shown.shown_number,
         "meta_data": [{"id": m.id, "key": m.key, "value": m.value} for m in shown.meta],
         "line_items": [_line(store, line, base) for line in shown.lines],
         "tax_lines": [],
@@ -98,7 +99,7 @@ def _address(kept: dict[str, str], *more: str) -> Json:
     return {name: kept.get(name, "") for name in (*ADDRESS, *more)}
 
 
-def _line(store: Store, line: Line, base: str) -> Json:
+def _line(store: Store, line: Line, base: str) -> Row:
     item = store.items.get(line.variation_id or line.product_id)
     parent = store.items.get(line.product_id) if line.variation_id else None
     each = line.total / line.quantity if line.quantity else Decimal(0)
@@ -190,6 +191,16 @@ def note(store: Store, order_id: int, shown: Note, base: str) -> Row:
 
 def refund(store: Store, order_id: int, shown: Refund, base: str) -> Row:
     """Show a refund."""
+    lines: list[Json] = []
+    for part in shown.lines:
+        units = replace(part.line, id=part.id, quantity=part.quantity, meta=[], reduced=None)
+        units.total = units.subtotal = part.total
+        row = _line(store, units, base)
+        line_id = str(part.line.id)
+        origin: Row = {"id": part.meta_id, "key": "_refunded_item_id", "value": line_id}
+        told: Json = [{**origin, "display_key": "_refunded_item_id", "display_value": line_id}]
+        minus: Row = {"quantity": -part.quantity, "subtotal": written(-part.total)}
+        lines.append({**row, **minus, "total": written(-part.total), "meta_data": told})
     kind: Json = {"id": 1, "key": "_refund_type", "value": "partial" if shown.partial else "full"}
     return {
         "id": shown.id,
@@ -200,7 +211,7 @@ def refund(store: Store, order_id: int, shown: Refund, base: str) -> Row:
         "refunded_by": 1,
         "refunded_payment": False,
         "meta_data": [kind],
-        "line_items": [],
+        "line_items": lines,
         "shipping_lines": [],
         "tax_lines": [],
         "fee_lines": [],

@@ -67,25 +67,66 @@ class Fee:
 
 
 @dataclass(slots=True)
+class RefundLine:
+    """The units and the money given back of one line, as positive numbers."""
+
+    id: int
+    line: Line
+    quantity: int
+    total: Decimal
+    meta_id: int
+
+
+@dataclass(slots=True)
 class Refund:
-    """Money given back."""
+    """Money given back; `by` is who did it."""
 
     id: int
     amount: Decimal
     reason: str
     created: datetime
     partial: bool
+    lines: list[RefundLine] = field(default_factory=list)
+    by: str = "system"
+
+
+@dataclass(slots=True)
+class Fulfillment:
+    """A fulfillment of the store's own feature; what it ships is among its custom fields."""
+
+    id: int
+    updated: datetime
+    status: str = "unfulfilled"
+    is_fulfilled: bool = False
+    meta: list[Meta] = field(default_factory=list)
+    deleted: datetime | None = None
+    told: bool = False
+    by: str = "api"
+
+
+@dataclass(slots=True)
+class Tracking:
+    """A row of the Shipment Tracking plugin, which keeps the provider as a slug or as free text."""
+
+    id: str
+    number: str
+    provider: str
+    custom_provider: str
+    custom_link: str
+    shipped: datetime
+    by: str = "api"
 
 
 @dataclass(slots=True)
 class Order:
-    """An order; addresses and texts are kept as sent."""
+    """An order; addresses and texts are kept as sent, `number` only where it is not the id."""
 
     id: int
     created: datetime
     modified: datetime
     status: str = "pending"
     key: str = ""
+    number: str = ""
     currency: str = ""
     texts: dict[str, Json] = field(default_factory=dict)
     billing: dict[str, str] = field(default_factory=dict)
@@ -100,6 +141,9 @@ class Order:
     refunds: list[Refund] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     meta: list[Meta] = field(default_factory=list)
+    fulfillments: list[Fulfillment] = field(default_factory=list)
+    trackings: list[Tracking] = field(default_factory=list)
+    untrashed: str = ""
 
     def add_up(self) -> None:
         """Make the total follow the lines."""
@@ -112,6 +156,11 @@ class Order:
     def refundable(self) -> Decimal:
         """What has not been given back yet."""
         return self.total - sum((refund.amount for refund in self.refunds), Decimal(0))
+
+    @property
+    def shown_number(self) -> str:
+        """The number people know the order by: the id, unless a plugin gives another."""
+        return self.number or str(self.id)
 
     @property
     def has_reduced(self) -> bool:

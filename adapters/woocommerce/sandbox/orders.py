@@ -1,7 +1,12 @@
-"""Orders: read, create, update, trash and delete; statuses, the stock they move, notes, refunds."""
+"""Orders: read, create, update, trash and delete; their statuses, the stock those move, notes.
+
+Refunds are `refunds.py`'s; the lines and their stock are `order_lines.py`'s.
+"""
 
 import hashlib
 import re
+from datetime import datetime
+from decimal import Decimal
 
 from adapters.sandbox import Json
 from adapters.woocommerce.sandbox import order_views, schemas
@@ -14,11 +19,8 @@ from adapters.woocommerce.sandbox.ordering import (
     PAID,
     REDUCING,
     RESTORING,
-    STATUS_NAMES,
     Order,
     Refund,
-    amount_of,
-    written,
 )
 from adapters.woocommerce.sandbox.stock import Body, truth
 from adapters.woocommerce.sandbox.store import Store
@@ -31,14 +33,6 @@ _TEXTS = (
     "created_via",
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+$")
-
-
-class RefundError(ApiError):
-    """A refund that is refused, with a number where every other refusal has an object."""
-
-    def content(self) -> dict[str, Json]:
-        """Return the body of the answer."""
-        return {"code": self.code, "message": self.message, "data": self.status}
 
 
 class Orders:
@@ -61,22 +55,27 @@ class Orders:
         listed = params.get("status")
         wanted = listed if isinstance(listed, list) else ["any"]
         hidden = ("trash", "auto-draft")
+        dates = date_tests(self._store.time, params)
         return [
             order
             for order in self._store.orders.values()
             if (order.status in wanted or ("any" in wanted and order.status not in hidden))
+            and all(
+                test(order.created if field == "created" else order.modified)
+                for field, test in dates
+            )
             and self._fits(order, params)
         ]
 
     def _fits(self, order: Order, params: Body) -> bool:
-        for field, test in date_tests(self._store.time, params):
-            if not test(order.created if field == "created" else order.modified):
-                return False
         for name, inside in (("include", True), ("exclude", False)):
             ids = params.get(name)
             if isinstance(ids, list) and ids and (order.id in ids) is not inside:
                 return False
         if params.get("customer") is not None and order.customer_id != params["customer"]:
+            return False
+        via = params.get("created_via")
+        if isinstance(via, list) and via and order.texts.get("created_via", "rest-api") not in via:
             return False
         product = params.get("product")
         if product and not any(product in (li.product_id, li.variation_id) for li in order.lines):
@@ -87,7 +86,10 @@ class Orders:
         names = [line.name for line in order.lines]
         words = [str(order.id), *order.billing.values(), *order.shipping.values(), *names]
         part = collated(text)
-        return part == str(order.id) or any(part in collated(word) for word in words[1:])
+        # Plugins that number orders add their number to what is searched.
+        return part in (str(order.id), collated(order.number)) or any(
+            part in collated(word) for word in words[1:]
+        )
 
     def get(self, order_id: int, base: str) -> Row:
         """Show one order."""
@@ -95,8 +97,15 @@ class Orders:
 
     def create(self, body: Body, base: str) -> Row:
         """Create an order; one that starts in a later status goes there at once."""
+        return order_views.order(self._store, self.open(body), base)
+
+    def open(self, body: Body, *, number: str = "", ordered_at: datetime | None = None) -> Order:
+        """Create an order as `create` does, with its own number and in the past where given.
+
+        What happened then is dated then; only its last change is of now.
+        """
         store, now = self._store, self._store.now()
-        order = Order(0, now, now, currency=store.currency)
+        order = Order(0, now, now, currency=store.currency, number=number)
         self._take(order, body)
         order.add_up()
         order.id = store.next_id("post")
@@ -105,16 +114,24 @@ class Orders:
         lines: list[Json] = [[line.product_id, line.quantity] for line in order.lines]
         store.books.effect("create", "order", store.by, id=order.id, lines=lines)
         self._set_paid_or_move(order, body)
-        return order_views.order(store, order, base)
+        if ordered_at is not None:
+            order.created = ordered_at
+            order.paid = ordered_at if order.paid is not None else None
+            order.completed = ordered_at if order.completed is not None else None
+            for note in order.notes:
+                note.created = ordered_at
+            for refund in order.refunds:
+                refund.created = ordered_at
+        return order
 
     def update(self, order_id: int, body: Body, base: str) -> Row:
         """Change what was sent."""
         order, store = self.found(order_id, 400), self._store
-        before = order.status
+        before, had_reduced = order.status, order.has_reduced
         self._take(order, body)
         if body.keys() & {"line_items", "shipping_lines", "fee_lines"}:
             order.add_up()
-            if order.has_reduced:
+            if had_reduced:
                 reduce_stock(store, order)
         order.modified = store.now()
         self._set_paid_or_move(order, body)
@@ -132,7 +149,7 @@ class Orders:
         if force:
             del store.orders[order_id]
         else:
-            order.status, order.modified = "trash", store.now()
+            order.untrashed, order.status, order.modified = order.status, "trash", store.now()
         store.books.effect("delete" if force else "trash", "order", store.by, id=order_id)
         return row
 
@@ -177,13 +194,13 @@ class Orders:
     def _set_paid_or_move(self, order: Order, body: Body) -> None:
         if body.get("status"):
             status = php_text(body["status"]).removeprefix("wc-")
-            known = status in STATUS_NAMES or status in ("auto-draft", "trash")
-            self._move(order, status if known else "pending")
+            known = status in self._store.statuses or status in ("auto-draft", "trash")
+            self.move(order, status if known else "pending")
         if truth(body.get("set_paid")) and order.paid is None:
             ship = order_views.needs_processing(self._store, order)
-            self._move(order, "processing" if ship else "completed")
+            self.move(order, "processing" if ship else "completed")
 
-    def _move(self, order: Order, status: str) -> None:
+    def move(self, order: Order, status: str) -> None:
         """Change the status, with the dates, the stock, the refund and the note that follow."""
         if status == order.status:
             return
@@ -198,15 +215,15 @@ class Orders:
         elif status in RESTORING:
             self._tell_moved(order, "increased", restore_stock(self._store, order))
         elif status == "refunded" and order.refundable > 0:
-            self._give_money_back(order, "Order fully refunded.", str(order.refundable))
-        names = [STATUS_NAMES.get(word, word) for word in (before, status)]
+            self.give_money_back(order, "Order fully refunded.", order.refundable, by="system")
+        names = [self._store.statuses.get(word, word) for word in (before, status)]
         self.add_note(order, f"Order status changed from {names[0]} to {names[1]}.")
 
     def _tell_moved(self, order: Order, how: str, moved: list[str]) -> None:
         if moved:
             self.add_note(order, f"Stock levels {how}: {', '.join(moved)}")
 
-    # Notes and refunds
+    # Notes and money
 
     def noted(self, order_id: int) -> Order:
         """Return the order of a note; its refusal differs from that of the order itself."""
@@ -215,41 +232,35 @@ class Orders:
         return self._store.orders[order_id]
 
     def add_note(
-        self, order: Order, text: str, *, for_customer: bool = False, author: str = "WooCommerce"
+        self,
+        order: Order,
+        text: str,
+        *,
+        for_customer: bool = False,
+        author: str = "WooCommerce",
+        by: str = "system",
     ) -> Note:
         """Add a note; nothing keeps the same one from being added twice."""
-        note = Note(self._store.next_id("note"), text, author, self._store.now(), for_customer)
+        number, now = self._store.next_id("note"), self._store.now()
+        note = Note(number, text, author, now, for_customer, by)
         order.notes.insert(0, note)
         return note
 
-    def post_note(self, order_id: int, params: Body, base: str) -> Row:
-        """Add the note of a request."""
+    def post_note(self, order_id: int, params: Body) -> Note:
+        """Add the note of a request, or of the merchant."""
         order, store = self.noted(order_id), self._store
         author = "admin" if params.get("added_by_user") is True else "WooCommerce"
         told = params.get("customer_note") is True
         text = php_text(params.get("note"))
-        note = self.add_note(order, text, for_customer=told, author=author)
+        note = self.add_note(order, text, for_customer=told, author=author, by=store.by)
         store.books.effect("create", "note", store.by, id=note.id, order_id=order_id, told=told)
-        return order_views.note(store, order_id, note, base)
+        return note
 
-    def _give_money_back(self, order: Order, reason: str, amount: str) -> Refund:
-        store, sum_back = self._store, amount_of(amount)
-        partial = sum_back < order.refundable
+    def give_money_back(self, order: Order, reason: str, amount: Decimal, *, by: str) -> Refund:
+        """Keep a refund; what it says of units and stock is the caller's."""
+        store, partial = self._store, amount < order.refundable
         number = store.next_id("post")
-        refund = Refund(number, sum_back, reason, store.now(), partial)
+        refund = Refund(number, amount, reason, store.now(), partial, by=by)
         order.refunds.insert(0, refund)
+        store.books.effect("create", "refund", by, id=number, order_id=order.id)
         return refund
-
-    def post_refund(self, order_id: int, params: Body, base: str) -> Row:
-        """Give back the money of a request, no more than is left."""
-        order = self.noted(order_id)
-        amount = amount_of(params.get("amount"))
-        if amount <= 0 or amount > order.refundable:
-            code = "woocommerce_rest_cannot_create_order_refund"
-            raise RefundError(code, "Invalid refund amount.", 500)
-        reason = php_text(params.get("reason"))
-        refund = self._give_money_back(order, reason, written(amount))
-        order.modified = self._store.now()
-        if order.refundable == 0:
-            self._move(order, "refunded")
-        return order_views.refund(self._store, order_id, refund, base)

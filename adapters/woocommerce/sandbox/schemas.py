@@ -1,6 +1,7 @@
 """The argument tables of the platform's routes, as its own index of routes lists them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from adapters.woocommerce.sandbox.fields import Arg
 
@@ -266,4 +267,28 @@ NOTE: Args = {
     "customer_note": Arg("boolean", default=False),
     "added_by_user": Arg("boolean", default=False),
 }
-REFUND: Args = {"amount": TEXT, "reason": TEXT, "api_refund": Arg("boolean", default=True)}
+REFUND_LIST: Args = {
+    **_POSTS,
+    "orderby": Arg(enum=_ORDERBY, default="date"),
+    "parent": IDS,
+    "parent_exclude": IDS,
+    "dp": Arg("integer", default=2),
+}
+REFUND: Args = {
+    "amount": TEXT,
+    "reason": TEXT,
+    "api_refund": Arg("boolean", default=True),
+    "api_restock": Arg("boolean", default=True),
+}
+
+
+def with_statuses(args: Args, added: tuple[str, ...]) -> Args:
+    """Return a table of orders that knows further statuses, as those of plugins."""
+    status = args["status"]
+    if not added:
+        return args
+    if status.items is not None:
+        wider = replace(status, items=replace(status.items, enum=(*status.items.enum, *added)))
+    else:
+        wider = replace(status, enum=(*status.enum, *added))
+    return {**args, "status": wider}

@@ -3,20 +3,18 @@
 They need no key, and the books say `shop` instead of `api`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from adapters.sandbox import ControlError, Json
 from adapters.woocommerce.sandbox.errors import ApiError
 from adapters.woocommerce.sandbox.items import Item
-from adapters.woocommerce.sandbox.orders import Orders
+from adapters.woocommerce.sandbox.order_shop import BASE, OrderKeeper
 from adapters.woocommerce.sandbox.products import Products
 from adapters.woocommerce.sandbox.stock import Body
 from adapters.woocommerce.sandbox.store import Store
 from adapters.woocommerce.sandbox.terms import Attributes, Terms
 from adapters.woocommerce.sandbox.variations import Variations
-
-BASE = "http://sandbox.example"
 
 
 class Shopkeeper:
@@ -24,20 +22,26 @@ class Shopkeeper:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._orders = OrderKeeper(store, self._item)
 
     def __call__(self, order: dict[str, Json]) -> Json:
-        """Carry out one order: `do` says what, `sku` or `id` on which, `fields` how."""
+        """Carry out one order: `do` says what; `sku`, `id` or `order` on which, `fields` how."""
         try:
             with self._by_hand():
                 return self._done(order)
         except ApiError as error:
             raise ControlError(f"{error.code}: {error.message}") from error
 
-    def stock_up(self, products: Iterator[Body]) -> None:
-        """Put products on the shelves, with the variations, categories and brands they name."""
+    def stock_up(self, products: Iterable[Body], orders: Iterable[Body] = ()) -> None:
+        """Put products on the shelves, with the variations, categories and brands they name.
+
+        Then place orders, if any are to be there from the start.
+        """
         with self._by_hand():
             for fields in products:
                 self._create(dict(fields))
+            for purchase in orders:
+                self._orders.buy(dict(purchase))
         self._store.books.reset()
 
     @contextmanager
@@ -57,20 +61,27 @@ class Shopkeeper:
             case "update":
                 item = self._item(order)
                 return self._rows(item).update(item.id, body, BASE)
-            case "trash" | "delete" as what:
+            case "trash" | "delete" as what if "order" not in order:
                 item = self._item(order)
                 return self._rows(item).delete(item.id, BASE, force=what == "delete")
-            case "buy":
-                item = self._item(order)
-                line: Body = {"product_id": item.id, "quantity": order.get("quantity", 1)}
-                bought: Body = {"status": "processing", "created_via": "checkout", **body}
-                return Orders(self._store).create({**bought, "line_items": [line]}, BASE)
+            case "switch":
+                return self._switch(order)
             case "reset":
                 self._store.clear()
                 self._store.books.reset()
                 return {}
             case _:
-                raise ControlError("do must be create, update, trash, delete, buy or reset")
+                return self._orders.done(order)
+
+    def _switch(self, order: Body) -> Json:
+        """Install or remove a way of shipping; what it kept stays."""
+        match order:
+            case {"feature": "fulfillments" | "shipment_tracking" as name, "on": bool(on)}:
+                self._store.features = self._store.features - {name} | ({name} if on else set())
+            case _:
+                words = "feature must be fulfillments or shipment_tracking, on true or false"
+                raise ControlError(words)
+        return {"features": [*sorted(self._store.features)]}
 
     def _rows(self, item: Item) -> Products | Variations:
         if item.is_variation:

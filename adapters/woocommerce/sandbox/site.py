@@ -1,6 +1,6 @@
 """What the store tells about itself: index of routes, settings, currency, status, methods."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from adapters.sandbox import Json
 from adapters.woocommerce.sandbox.errors import ApiError
@@ -52,7 +52,7 @@ def described(route: Route, base: str) -> Row:
         for endpoint in route.endpoints
     ]
     shown: Row = {
-        "namespace": "wc/v3",
+        "namespace": _namespace(route),
         "methods": [*dict.fromkeys(route.methods)],
         "endpoints": endpoints,
     }
@@ -61,9 +61,22 @@ def described(route: Route, base: str) -> Row:
     return shown
 
 
-def index(store: Store, routes: Iterable[Route], base: str, namespace: str | None) -> Answer:
-    """Show the index of the whole API, or of WooCommerce's part of it."""
-    listed: Json = {route.pattern: described(route, base) for route in routes}
+def _namespace(route: Route) -> str:
+    return "/".join(route.pattern.split("/")[1:3])
+
+
+def namespaces(routes: Iterable[Route]) -> list[str]:
+    """Return the namespaces of routes, each once."""
+    return [*dict.fromkeys(_namespace(route) for route in routes)]
+
+
+def index(store: Store, routes: Sequence[Route], base: str, namespace: str | None) -> Answer:
+    """Show the index of the whole API, or of one namespace."""
+    listed: Json = {
+        route.pattern: described(route, base)
+        for route in routes
+        if namespace in (None, _namespace(route))
+    }
     if namespace is not None:
         return Answer({"namespace": namespace, "routes": listed})
     return Answer(
@@ -74,7 +87,7 @@ def index(store: Store, routes: Iterable[Route], base: str, namespace: str | Non
             "home": base,
             "gmt_offset": str(_offset_hours(store)),
             "timezone_string": store.options.time_zone,
-            "namespaces": [*NAMESPACES],
+            "namespaces": [*dict.fromkeys((*NAMESPACES, *namespaces(routes)))],
             "authentication": [],
             "routes": listed,
         }

@@ -12,7 +12,8 @@ from adapters.sandbox import Books, Clock, Json
 from adapters.woocommerce.sandbox.errors import ApiError
 from adapters.woocommerce.sandbox.items import GlobalAttribute, Item, Media, Term, facts
 from adapters.woocommerce.sandbox.options import SandboxOptions
-from adapters.woocommerce.sandbox.ordering import Order, written
+from adapters.woocommerce.sandbox.order_books import order_facts
+from adapters.woocommerce.sandbox.ordering import STATUS_NAMES, Order
 from adapters.woocommerce.sandbox.sitetime import SiteTime
 from adapters.woocommerce.sandbox.text import collated, slug
 
@@ -27,6 +28,7 @@ class Store:
         self.options = options
         self.clock = clock
         self.time = SiteTime(options.time_zone)
+        self.statuses = {**STATUS_NAMES, **options.order_statuses}
         self.books = Books(clock, self.holdings)
         self.by = "api"
         self.clear()
@@ -35,6 +37,11 @@ class Store:
         """Empty the store, as right after it was installed."""
         self.items: dict[int, Item] = {}
         self.currency = self.options.currency
+        switches = {
+            "fulfillments": self.options.fulfillments,
+            "shipment_tracking": self.options.shipment_tracking,
+        }
+        self.features = {name for name, on in switches.items() if on}
         self.children: defaultdict[int, list[int]] = defaultdict(list)
         self.orders: dict[int, Order] = {}
         self.terms: dict[int, Term] = {}
@@ -216,15 +223,5 @@ class Store:
             names: list[Json] = [self.terms[i].name for i in item.category_ids if i in self.terms]
             row["categories"] = names
             rows["variations" if item.is_variation else "products"].append(row)
-        orders: list[Json] = [
-            {
-                "id": order.id,
-                "status": order.status,
-                "total": written(order.total),
-                "lines": len(order.lines),
-                "notes": len(order.notes),
-                "refunds": len(order.refunds),
-            }
-            for order in self.orders.values()
-        ]
+        orders: list[Json] = [order_facts(order, self.items) for order in self.orders.values()]
         return {"products": rows["products"], "variations": rows["variations"], "orders": orders}

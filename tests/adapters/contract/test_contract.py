@@ -158,6 +158,8 @@ def test_templates_fit_the_fields(platform: Platform) -> None:
     """Default templates name existing fields of their operation's groups, one source per target."""
     for operation, template in platform.templates.items():
         assert operation in platform.operations
+        if operation in (Operation.GET_ORDERS, Operation.SYNC_ORDERS):
+            continue  # fields of orders are no fields of listings: see test_order_contract
         enabled = [rule.target for rule in template.rules if rule.enabled]
         assert len(enabled) == len(set(enabled))
         for rule in template.rules:

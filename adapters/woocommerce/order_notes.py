@@ -1,0 +1,68 @@
+"""Tells a store of a shipment by a private order note, which every store has.
+
+The store takes the same note as often as it is sent, so a note carries a mark that is looked for
+before one is written. The customer is told nothing.
+"""
+
+import html
+
+from adapters.woocommerce import order_wire as wire
+from adapters.woocommerce.order_client import OrderClient
+from reconcile.contract import ShipmentLine, ShipmentWrite
+
+
+class Notes:
+    """Shipments as private order notes."""
+
+    name = "note"
+    needs_number = ""
+
+    def __init__(self, client: OrderClient) -> None:
+        self._client = client
+
+    def route(self, order_id: int) -> str:
+        """What the log calls the request."""
+        return f"POST /orders/{order_id}/notes"
+
+    async def find(self, order_id: int, shipment: ShipmentWrite) -> str | None:
+        """Id of the first note about the shipment; the store may have written several."""
+        notes = await self._client.notes(order_id)
+        found = [note.id for note in notes if is_about(note.text, shipment)]
+        return str(min(found)) if found else None
+
+    async def write(self, order_id: int, shipment: ShipmentWrite) -> str:
+        """Write the note."""
+        return str((await self._client.add_note(order_id, note_text(shipment))).id)
+
+
+def mark(shipment: ShipmentWrite) -> str:
+    """What a note about a shipment of ours is known by."""
+    return f"[Tallyport shipment {shipment.id}]"
+
+
+def note_text(shipment: ShipmentWrite) -> str:
+    """The note as it is sent: the store shows notes as HTML, so what is typed in is escaped."""
+    lines = "; ".join(f"{line.quantity} x {_called(line)}" for line in shipment.lines)
+    carrier = " ".join(filter(None, (shipment.carrier, shipment.service)))
+    parts = [
+        f"Shipped on {shipment.shipped_at:%Y-%m-%d}: {lines}",
+        f"Carrier: {carrier}" if carrier else "",
+        f"Tracking number: {shipment.tracking_number}" if shipment.tracking_number else "",
+        f"Tracking link: {shipment.tracking_url}" if shipment.tracking_url else "",
+        mark(shipment),
+    ]
+    return html.escape("\n".join(filter(None, parts)), quote=False)
+
+
+def _called(line: ShipmentLine) -> str:
+    named = " ".join(filter(None, (line.sku, f"({line.title})" if line.title else "")))
+    return named or f"line {line.line_id}"
+
+
+def is_about(text: str, shipment: ShipmentWrite) -> bool:
+    """Whether a note is the one about this shipment.
+
+    The number counts, too: an installation that began anew counts its shipments from one again.
+    """
+    shown = wire.plain(text)
+    return mark(shipment) in shown and wire.plain(shipment.tracking_number) in shown

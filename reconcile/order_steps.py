@@ -1,0 +1,196 @@
+"""What the rules say of one order, in sentences: filters, address, SKUs, mapping, shipments.
+
+Pure words over values: reads nothing, decides nothing, and repeats no personal data. The decision
+itself is the planner's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from reconcile.core.order_types import (
+    Impediment,
+    OrderContext,
+    RemoteOrder,
+    RemoteOrderLine,
+    SeenOrder,
+    ShipmentField,
+    ShipmentOrigin,
+    ShipmentState,
+    ShippingText,
+)
+from reconcile.store.orders import OrderLineRow, OrderRow
+from reconcile.store.shipments import ShipmentRow
+
+
+def at(moment: datetime) -> str:
+    """A moment as people read it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def units(number: int) -> str:
+    """A number of units."""
+    return "1 unit" if number == 1 else f"{number} units"
+
+
+def import_steps(seen: SeenOrder, context: OrderContext) -> Iterator[str]:
+    """Rule by rule, whether an order that is not imported may be."""
+    remote = seen.remote
+    if seen.unreadable:
+        yield f"Its data could not be understood: {seen.unreadable}."
+        return
+    if seen.gone is not None:
+        yield f"It is not on the channel any more ({seen.gone})."
+    for impediment in remote.impediments:
+        yield _impediment(impediment)
+    yield from _facets(remote, context)
+    yield _window(seen, context)
+    if remote.currency and context.currency and remote.currency != context.currency:
+        yield (
+            f"Its currency is {remote.currency}, the channel's {context.currency}: it keeps its "
+            "own, nothing is converted."
+        )
+    shipped = [line for line in remote.lines if line.quantity > 0 and not line.is_digital]
+    if remote.is_digital or not shipped:
+        yield "Nothing of it is shipped, so it needs neither an address nor a shipping policy."
+        return
+    yield _address(seen)
+    for position, line in enumerate(remote.lines, start=1):
+        yield _line(position, line, seen.skus)
+    # An order that names no method is looked up by the empty text.
+    for text in remote.shipping or (ShippingText(("",)),):
+        yield _shipping(text, seen.policies)
+
+
+def _impediment(impediment: Impediment) -> str:
+    return f"The channel says: {impediment.message.rstrip('.')} ({impediment.code})."
+
+
+def _facets(remote: RemoteOrder, context: OrderContext) -> Iterator[str]:
+    for facet in context.facets:
+        accepted = context.filter.accepted.get(facet.name)
+        values = ", ".join(remote.facets.get(facet.name, ())) or "nothing"
+        title = facet.title[:1].upper() + facet.title[1:]
+        if not accepted:
+            yield f"{title}: {values}; every one is imported."
+        elif accepted.isdisjoint(remote.facets.get(facet.name, ())):
+            yield (
+                f"{title}: {values}; imported are {', '.join(sorted(accepted))}, so it is left "
+                "out. Change the filter of GET_ORDERS to import it."
+            )
+        else:
+            yield f"{title}: {values}; it is among what is imported."
+
+
+def _window(seen: SeenOrder, context: OrderContext) -> str:
+    created, first = seen.remote.created_at, seen.first_seen_at
+    said = f"Ordered {at(created)}, first seen {at(first)}"
+    days = context.filter.days
+    if days is None:
+        return f"{said}; an order of any age is imported."
+    if (first - created).total_seconds() > days * 86400:
+        return (
+            f"{said}: more than {days} days after it was ordered, so it is too old. Let GET_ORDERS "
+            "look further back (days) to import it."
+        )
+    return f"{said}, within {days} days."
+
+
+def _address(seen: SeenOrder) -> str:
+    if seen.is_erased:
+        return "Its personal data was erased, so the shipping address is not looked at."
+    if seen.remote.ship_to is None:
+        return "It has no shipping address. Add one on the channel."
+    return "It has a shipping address."
+
+
+def _line(position: int, line: RemoteOrderLine, skus: Mapping[str, str]) -> str:
+    name = f"Line {position}, {line.title}: {units(line.quantity)}"
+    if line.is_digital:
+        return f"{name}, digital."
+    ours = skus.get(line.id)
+    if ours is not None:
+        theirs = "" if line.sku in (None, "", ours) else f", {line.sku} there"
+        return f"{name}, SKU {ours}{theirs}, of a listing of ours."
+    if line.sku:
+        return f"{name}, SKU {line.sku}; no listing of ours has it, so the line stays unlinked."
+    return f"{name}, without a SKU. Give its product one on the channel, or link the listing."
+
+
+def _shipping(text: ShippingText, policies: Mapping[str, str]) -> str:
+    keys = text.keys or ("",)
+    called = f" ({text.title})" if text.title and text.title not in keys else ""
+    named = " or ".join(key or "the empty text" for key in keys)
+    for key in keys:
+        if key in policies:
+            chosen = key or "the empty text"
+            return f"Shipping text {named}{called}: mapped, {chosen} is shipped by {policies[key]}."
+    return (
+        f"Shipping text {named}{called}: not mapped. Set a shipping mapping for it, and the order "
+        "imports by itself."
+    )
+
+
+# --- after the import -----------------------------------------------------------------------
+
+
+def order_steps(order: OrderRow, lines: Sequence[OrderLineRow]) -> Iterator[str]:
+    """Where an imported order stands, and what of it was brought over."""
+    yield f"Imported {at(order.imported_at)}."
+    if order.shipping_policy is not None:
+        text = order.shipping_key or "the empty text"
+        yield f"Shipped by {order.shipping_policy}, the mapping of {text}."
+    for line in lines:
+        yield _our_line(line)
+    for missing in order.missing:
+        yield f"Missing: {missing.message.rstrip('.')}."
+    if order.hold is not None:
+        who = order.hold.by or "the rules"
+        since = "" if order.hold.since is None else f" since {at(order.hold.since)}"
+        yield (
+            f"On hold by {who}{since}: {order.hold.message.rstrip('.')}. Nothing more of it leaves "
+            "until it is released."
+        )
+    if order.canceled_at is not None:
+        yield f"Canceled {at(order.canceled_at)}: nothing more of it leaves."
+    if order.closed_at is not None:
+        yield f"Closed here {at(order.closed_at)} by {order.closed_by or 'somebody'}."
+    if order.closed_there_at is not None:
+        yield f"Closed on the channel by us {at(order.closed_there_at)}."
+    if order.acknowledged_at is not None:
+        yield f"Acknowledged on the channel {at(order.acknowledged_at)}."
+
+
+def _our_line(line: OrderLineRow) -> str:
+    said = f"{line.title} ({line.sku or 'no SKU'}): {units(line.quantity)} ordered"
+    if line.canceled:
+        said += f", {line.canceled} canceled"
+    if line.is_digital:
+        return f"{said}, digital."
+    linked = "" if line.is_linked else "; no listing of ours"
+    return f"{said}, {line.shipped} shipped, {line.remaining} left to ship{linked}."
+
+
+def shipment_step(shipment: ShipmentRow, now: str | None) -> str:
+    """How one shipment stands; `now` is what the planner says of it."""
+    number = units(sum(line.quantity for line in shipment.lines))
+    tracking = shipment.tracking_number or "no tracking number"
+    said = f"Shipment {shipment.id} ({number}, {tracking}, {at(shipment.shipped_at)})"
+    match shipment.state:
+        case ShipmentState.VOID:
+            return f"{said}: taken back."
+        case ShipmentState.PUSHED if shipment.origin is ShipmentOrigin.CHANNEL:
+            return f"{said}: made on the channel itself; it counts as shipped."
+        case ShipmentState.PUSHED:
+            when = "" if shipment.pushed_at is None else f" since {at(shipment.pushed_at)}"
+            return f"{said}: on the channel{when}."
+        case ShipmentState.RECORDED:
+            why = now or shipment.message or "It is sent with the next run of SYNC_ORDERS."
+            return f"{said}: not on the channel yet. {why.rstrip('.')}."
+
+
+def disabled_step(disabled: Sequence[ShipmentField]) -> str:
+    """What the template of SYNC_ORDERS keeps from the channel (T4); empty where it is nothing."""
+    if not disabled:
+        return ""
+    names = ", ".join(field.value.replace("_", " ") for field in disabled)
+    return f"Not sent with shipments: {names}; the mapping template of SYNC_ORDERS has it off."
