@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import orjson
 
-from adapters.redaction import clean_text, redact, redact_url
+from adapters.redaction import clean_text, redact, redact_url, without_json
 from adapters.safe_fetch import AddressRefusedError, GuardedTransport
 from reconcile.contract import (
     AdapterError,
@@ -138,7 +138,7 @@ def parse_json(content: bytes) -> tuple[bool, Json]:
 def failure_of(call: Call, answer: Answer, now: datetime) -> AdapterError:
     """The general rules: what an answer other than 2xx means to the caller."""
     status, wait = answer.status, retry_after(answer.headers, now)
-    said = clean_text(answer.text)[:200]
+    said = _said(answer, 200)
     match status:
         case 401:
             message = f"The store's web server refused the login (401): {said}"
@@ -166,6 +166,12 @@ def failure_of(call: Call, answer: Answer, now: datetime) -> AdapterError:
         case _:
             message = f"{call.route} was answered with the unexpected status {status}"
             return UnexpectedResponseError(message, effect=call.effect, status=status)
+
+
+def _said(answer: Answer, length: int | None = None) -> str:
+    """The beginning of an answer for people; JSON that broke off may be an order: none of it."""
+    text = answer.text if answer.is_json else without_json(answer.text)
+    return clean_text(text)[:length]
 
 
 def _redirected(call: Call, answer: Answer) -> AdapterError:
@@ -280,7 +286,7 @@ class Caller:
         if 200 <= answer.status < 300:
             if answer.is_json:
                 return None
-            said = clean_text(answer.text)[:120]
+            said = _said(answer, 120)
             message = (
                 f"The answer to {call.route} is not JSON but begins with: {said}; a maintenance "
                 "page, a cache or a PHP notice printed before the answer does that"
@@ -305,7 +311,7 @@ class Caller:
     ) -> None:
         response: Any = None
         if answer is not None:
-            response = self._summary(answer.body) if answer.is_json else clean_text(answer.text)
+            response = self._summary(answer.body) if answer.is_json else _said(answer)
         exchange = Exchange(
             at=sent_at,
             method=call.method,

@@ -46,6 +46,14 @@ def clean_text(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 
 
+def without_json(text: str) -> str:
+    """Text that is no JSON, without what in it looks like some: a cut-off answer holds people."""
+    begins = [at for at in (text.find("{"), text.find("[{")) if at >= 0]
+    if not begins:
+        return text
+    return f"{text[: min(begins)]} [broken JSON left out]".strip()
+
+
 def redact(value: Any, secrets: frozenset[str] = frozenset()) -> Value:
     """The value without secrets and personal data, shortened; floats become text.
 

@@ -124,7 +124,7 @@ class LinkCounts:
     broken: int
 
 
-@strawberry.type(description="How many listings and variants need attention for one reason.")
+@strawberry.type(description="How many objects need attention for one reason.")
 class ReasonCount:
     """A reason code with its number of objects."""
 
@@ -240,7 +240,7 @@ class Channel(Node):
         rows = await info.context.load.channel_conditions.load(self.row.id)
         return [Condition.from_row(row) for row in rows]
 
-    @resolver(description="The worst of its conditions and those of its listings.")
+    @resolver(description="The worst of its conditions and those of its listings and orders.")
     async def health(self, info: Info) -> Health:
         """How the channel is doing."""
         if self.row.is_paused:

@@ -109,6 +109,7 @@ class Reads:
     def __init__(self, deps: Deps) -> None:
         # AUTOCOMMIT: a single SELECT needs no BEGIN and ROLLBACK around it.
         self._engine = deps.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = deps.engine.execution_options(isolation_level="REPEATABLE READ")
 
     async def __call__(
         self,
@@ -119,6 +120,17 @@ class Reads:
     ) -> Found:
         """Run one read."""
         async with self._engine.connect() as conn:
+            return await read(conn, *args, **kwargs)
+
+    async def at_once(
+        self,
+        read: Callable[Concatenate[AsyncConnection, Params], Awaitable[Found]],
+        /,
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Found:
+        """Run a read of several statements on one state of the database, so that they agree."""
+        async with self._snapshots.connect() as conn:
             return await read(conn, *args, **kwargs)
 
 
@@ -136,6 +148,7 @@ class Loaders:
 
     def __init__(self, deps: Deps, reads: Reads) -> None:
         self._reads = reads
+        self._deps = deps
 
         async def channels(conn: AsyncConnection, ids: Sequence[int]) -> Mapping[int, Channel]:
             return await channels_by_ids(conn, deps, ids)
@@ -188,9 +201,7 @@ class Loaders:
         self.shipment_conditions = self._conditions("shipment")
         self.deducted: DataLoader[int, int | None] = self._one(deducted_of_items)
         self.deductions: DataLoader[PageKey, Page[DeductionRow]] = self._pages(deduction_pages)
-        self.quantity: DataLoader[int, QuantityExplanation | None] = self._one(
-            lambda conn, ids: quantity_explanations(conn, deps, ids)
-        )
+        self.quantity: DataLoader[int, QuantityExplanation | None] = DataLoader(self._quantities)
 
     def _one(self, read: ManyRead[Key, Found]) -> "DataLoader[Key, Found | None]":
         async def load(keys: list[Key]) -> list[Found | None]:
@@ -220,6 +231,10 @@ class Loaders:
             return [pages[key] for key in keys]
 
         return DataLoader(load)
+
+    async def _quantities(self, variant_ids: list[int]) -> list[QuantityExplanation | None]:
+        found = await self._reads.at_once(quantity_explanations, self._deps, variant_ids)
+        return [found.get(number) for number in variant_ids]
 
     async def _run_actions(self, keys: list[ActionsKey]) -> list[Page[ActionRow]]:
         pages: dict[ActionsKey, Page[ActionRow]] = {}

@@ -85,7 +85,7 @@ for _kind, _text in (
     strawberry.enum(_kind, description=_text)
 
 
-@strawberry.enum(description="The worst of a channel's conditions and those of its listings.")
+@strawberry.enum(description="The worst of a channel's conditions and its objects'.")
 class Health(StrEnum):
     """How a channel is doing, best first."""
 

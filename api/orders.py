@@ -23,7 +23,7 @@ from api.order_values import (
 from api.paging import After, Connection, First, connection, page_request
 from api.shipments import OrderLine, Shipment
 from reconcile.core.order_types import OrderStatus, PaymentStatus
-from reconcile.store.orders import OrderFilter, OrderRow, list_orders
+from reconcile.store.orders import OrderFilter, OrderRow, count_orders, list_orders
 
 if TYPE_CHECKING:
     from api.channels import Channel
@@ -175,10 +175,15 @@ async def orders(
     request = page_request(first, after)
     chosen = (where or OrderFilterInput()).chosen()
     page = await info.context.reads(list_orders, chosen, request.after, request.first)
+
+    async def count() -> int:
+        return await info.context.reads(count_orders, chosen)
+
     return connection(
         [(row.id, Order.from_row(row)) for row in page.rows],
         request=request,
         has_next=page.has_next,
+        count=count,
     )
 
 

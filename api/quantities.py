@@ -152,7 +152,7 @@ class ItemExplanation:
 )
 async def item_explain(info: Info, sku: str) -> ItemExplanation | None:
     """The explanation, or null."""
-    found = await info.context.reads(item_explanation, info.context.deps, sku)
+    found = await info.context.reads.at_once(item_explanation, info.context.deps, sku)
     if found is None:
         return None
     return ItemExplanation(

@@ -24,7 +24,12 @@ from api.scalars import as_json
 from reconcile.core.order_types import OrderStage, OrderVerdict, PaymentStatus
 from reconcile.core.order_types import RemoteOrderLine as RemoteOrderLineValue
 from reconcile.store.remote_orders import OrderCounts as OrderCountsRow
-from reconcile.store.remote_orders import RemoteOrderFilter, RemoteOrderRow, list_remote_orders
+from reconcile.store.remote_orders import (
+    RemoteOrderFilter,
+    RemoteOrderRow,
+    count_remote_orders,
+    list_remote_orders,
+)
 from reconcile.store.retention import retention_of_remote
 
 if TYPE_CHECKING:
@@ -76,13 +81,16 @@ class RemoteOrder(Node):
     status: str = strawberry.field(description="The platform's own word.")
     payment: PaymentStatus
     currency: str
-    total: str = strawberry.field(description="Exact, in `currency`.")
+    total: str | None = strawberry.field(description="Exact, in `currency`.")
     ordered_at: datetime
     modified_at: datetime | None
     ended_at: datetime | None = strawberry.field(description="Completed or canceled there.")
     first_seen_at: datetime
     observed_at: datetime
     gone: str | None = strawberry.field(description="Why it is gone: Deleted or InTrash.")
+    unreadable: str | None = strawberry.field(
+        description="Why it could not be understood; then only its ids are to be relied on."
+    )
     verdict: OrderVerdict
     reason: str = strawberry.field(description="CamelCase code of the decision.")
     message: str
@@ -114,13 +122,14 @@ class RemoteOrder(Node):
             status=seen.status,
             payment=seen.payment,
             currency=seen.currency,
-            total=seen.total,
+            total=seen.total or None,
             ordered_at=seen.created_at,
             modified_at=seen.modified_at,
             ended_at=seen.ended_at,
             first_seen_at=row.first_seen_at,
             observed_at=row.observed_at,
             gone=row.gone,
+            unreadable=row.unreadable,
             verdict=row.verdict,
             reason=row.reason,
             message=row.message,
@@ -216,10 +225,15 @@ async def remote_orders(
     request = page_request(first, after)
     chosen = (where or RemoteOrderFilterInput()).chosen()
     page = await info.context.reads(list_remote_orders, chosen, request.after, request.first)
+
+    async def count() -> int:
+        return await info.context.reads(count_remote_orders, chosen)
+
     return connection(
         [(row.id, RemoteOrder.from_row(row)) for row in page.rows],
         request=request,
         has_next=page.has_next,
+        count=count,
     )
 
 

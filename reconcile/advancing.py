@@ -71,6 +71,11 @@ class Advancing(ABC):
     async def counted(self, conn: AsyncConnection) -> tuple[dict[str, Any], int]:
         """What the report of the run says, and how many objects wait for a person."""
 
+    async def decides_again(self, conn: AsyncConnection) -> bool:
+        """Whether something follows from what was sent; the phase then says what is next."""
+        del conn
+        return False
+
     async def _go(self, step: str, state: RunState | None = None) -> bool:
         self.phase["step"] = step
         async with self.execution.fenced() as conn:
@@ -151,6 +156,8 @@ class Advancing(ABC):
                     at = max(at, now + timedelta(seconds=1))
                     await run_rows.wait_until(conn, self.row["id"], at)
                     return False
+                return True
+            if not self.row["cancel_requested"] and await self.decides_again(conn):
                 return True
         canceled = self.row["cancel_requested"]
         await self._report(RunState.CANCELED if canceled else RunState.REPORTED)

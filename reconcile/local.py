@@ -213,7 +213,8 @@ VALUES (:channel_id, :sku, :title, CAST(:fields AS jsonb), CAST(:sources AS json
     ).scalar_one()
     for position, ((remote, fields), sku) in enumerate(zip(found, skus, strict=True)):
         own = {name: value for name, value in fields.items() if name not in _IN_COLUMNS}
-        await _state_quantity(conn, sku, own.pop(OurField.QUANTITY.value, None), now)
+        quantity = own.pop(OurField.QUANTITY.value, None)
+        await _state_quantity(conn, sku, quantity, remote["observed_at"])
         await conn.execute(
             text("""
 INSERT INTO listing_variants (channel_id, listing_id, position, sku, fields, sources, options,
@@ -246,21 +247,30 @@ VALUES (:channel_id, :listing_id, :position, :sku, CAST(:fields AS jsonb),
 
 
 async def _state_quantity(
-    conn: AsyncConnection, sku: str, quantity: int | None, now: datetime, *, overwrite: bool = False
+    conn: AsyncConnection,
+    sku: str,
+    quantity: int | None,
+    seen_at: datetime,
+    *,
+    overwrite: bool = False,
 ) -> None:
-    """An imported quantity is a statement about the item, unless somebody has stated one."""
+    """An imported quantity is a statement about the item, unless somebody has stated one.
+
+    A store has taken its orders off what it shows: only later ones are still to be deducted.
+    """
     if quantity is None:
         return
     await conn.execute(
         text("""
-INSERT INTO items AS i (sku, stated, as_of, source, stated_by)
-VALUES (:sku, :stated, :now, 'IMPORT', 'import')
+INSERT INTO items AS i (sku, stated, as_of, basis, source, stated_by)
+VALUES (:sku, :stated, :seen_at, 'NET_OF_ORDERS', 'IMPORT', 'import')
 ON CONFLICT (sku) DO UPDATE SET stated = excluded.stated, as_of = excluded.as_of,
-    source = excluded.source, stated_by = excluded.stated_by, revision = i.revision + 1,
+    basis = excluded.basis, source = excluded.source, stated_by = excluded.stated_by,
+    revision = i.revision + 1,
     updated_at = now()
 WHERE i.stated IS NULL OR :overwrite
 """),
-        {"sku": sku, "stated": max(0, quantity), "now": now, "overwrite": overwrite},
+        {"sku": sku, "stated": max(0, quantity), "seen_at": seen_at, "overwrite": overwrite},
     )
     await conn.execute(
         text("UPDATE listing_variants SET stale = true WHERE sku = :sku"), {"sku": sku}
@@ -317,7 +327,11 @@ async def _overwrite_variant(
     quantity = own.get(OurField.QUANTITY.value)
     options = own.pop(OurField.OPTIONS.value, None)
     found = await conn.execute(
-        text("SELECT sku, fields FROM listing_variants WHERE id = :id FOR UPDATE"),
+        text("""
+SELECT v.sku, v.fields, coalesce(r.observed_at, now()) AS seen_at
+FROM listing_variants v LEFT JOIN remote_variants r ON r.id = v.remote_variant_id
+WHERE v.id = :id FOR UPDATE OF v
+"""),
         {"id": variant_id},
     )
     held = found.one_or_none()
@@ -326,7 +340,7 @@ async def _overwrite_variant(
     if OurField.QUANTITY not in held.fields:
         # The item states it, not this listing; where the listing states its own, that is replaced.
         own.pop(OurField.QUANTITY.value, None)
-        await _state_quantity(conn, held.sku, quantity, now, overwrite=True)
+        await _state_quantity(conn, held.sku, quantity, held.seen_at, overwrite=True)
     await conn.execute(
         text("""
 UPDATE listing_variants SET fields = fields || CAST(:fields AS jsonb),

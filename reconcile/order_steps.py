@@ -21,6 +21,9 @@ from reconcile.core.order_types import (
 from reconcile.store.orders import OrderLineRow, OrderRow
 from reconcile.store.shipments import ShipmentRow
 
+_EMPTY = "EMPTY"
+"""Cause of what is missing because the channel has none; most orders lack something so."""
+
 
 def at(moment: datetime) -> str:
     """A moment as people read it."""
@@ -142,7 +145,11 @@ def order_steps(order: OrderRow, lines: Sequence[OrderLineRow]) -> Iterator[str]
     for line in lines:
         yield _our_line(line)
     for missing in order.missing:
-        yield f"Missing: {missing.message.rstrip('.')}."
+        if missing.cause != _EMPTY:
+            yield f"Missing: {missing.message.rstrip('.')}."
+    empty = [item.field.replace("_", " ") for item in order.missing if item.cause == _EMPTY]
+    if empty:
+        yield f"Empty on the channel: {', '.join(empty)}."
     if order.hold is not None:
         who = order.hold.by or "the rules"
         since = "" if order.hold.since is None else f" since {at(order.hold.since)}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from adapters.registry import PLATFORMS
-from reconcile.contract import Platform, Settings, setting_specs
+from reconcile.contract import OrderSupport, Platform, Settings, setting_specs
 from reconcile.core.actions import ActionKind
 from reconcile.core.types import Operation, Presence
 
@@ -19,8 +19,6 @@ What each platform can and cannot do. Made from their records by
 `python -m tests.platforms_page`, never by hand.
 The same is answered by `platforms` in the API.
 """
-_LOCAL = frozenset({ActionKind.LINK, ActionKind.BREAK_LINK, ActionKind.IMPORT})
-"""What changes our own records only works on every platform."""
 
 
 def page() -> str:
@@ -50,6 +48,8 @@ def _section(platform: Platform) -> Iterator[str]:
     yield from _table(
         ("Field", "Title", "Belongs to", "Of", "Sent by default by"), _fields(platform)
     )
+    if platform.orders is not None:
+        yield from _orders(platform.orders)
     yield "### Credentials\n"
     yield from _table(("Name", "Title", "Where it is found"), _settings(platform.credentials))
     yield "### Settings\n"
@@ -71,11 +71,11 @@ def _operations(platform: Platform) -> Iterator[tuple[str, ...]]:
 
 def _actions(platform: Platform) -> Iterator[tuple[str, ...]]:
     for kind in ActionKind:
-        if kind in _LOCAL:
+        if kind.is_local:
             yield kind.value, "yes", "changes our own records only"
         elif kind in platform.actions:
             size = platform.actions[kind].batch_size
-            yield kind.value, "yes", f"up to {size} rows a request"
+            yield kind.value, "yes", f"up to {size} rows a request" if size > 1 else "one at a time"
         else:
             yield kind.value, "no", platform.unsupported_actions.get(kind, "")
 
@@ -91,6 +91,16 @@ def _fields(platform: Platform) -> Iterator[tuple[str, ...]]:
         readable = "" if item.is_readable else ", write-only"
         of = item.level.value.lower()
         yield item.name, item.title, item.group.value.lower() + readable, of, ", ".join(senders)
+
+
+def _orders(orders: OrderSupport) -> Iterator[str]:
+    yield "### Orders\n"
+    filters = ", ".join(facet.title for facet in orders.facets)
+    yield f"Filtered by: {filters}. Shipping mappings compare the {orders.shipping_text}.\n"
+    rows = ((item.theirs, item.title, item.ours.value) for item in orders.fields)
+    yield from _table(("Their field", "Title", "Ours"), rows)
+    sent = ((item.ours.value, item.title, item.theirs) for item in orders.shipment_fields)
+    yield from _table(("Of our shipments", "Title", "Their field"), sent)
 
 
 def _settings(record: type[Settings]) -> Iterator[tuple[str, ...]]:

@@ -4,6 +4,7 @@
 connects or reconnects the channel.
 """
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -146,6 +147,15 @@ async def _units(client: Client) -> frozenset[str]:
         if row.get("id") == "woocommerce_dimension_unit" and unit in DIMENSION_UNITS:
             found.add(f"dimension_unit:{unit}")
     return frozenset(found)
+
+
+def filters_by_change(known: AccountInfo | None) -> bool:
+    """Whether lists take `modified_after`; a store that does not tell is taken for one of today."""
+    if known is None or "modified_after" in known.features:
+        return True
+    # Security plugins hide the index from which features are read; the version says it, too.
+    parts = re.match(r"(\d+)\.(\d+)", known.version)
+    return parts is None or (int(parts[1]), int(parts[2])) >= (5, 8)
 
 
 def unit(features: frozenset[str], name: str, default: str) -> str:

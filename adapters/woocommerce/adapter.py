@@ -68,9 +68,8 @@ class WooCommerceAdapter(Adapter):
         self._overwriting = Overwriting(self._client, self._reader, preparing, settings)
         self._confirming = Confirming(self._client, self._reader, settings)
         orders = OrderClient(self._client)
-        # A store that hides what it can do is taken for one of today.
-        has_modified_after = not features or "modified_after" in features
-        self._orders = OrderReader(orders, has_modified_after=has_modified_after)
+        has_filter = account.filters_by_change(known)
+        self._orders = OrderReader(orders, has_modified_after=has_filter)
         self._fulfilling = Fulfilling(orders, self._orders)
 
     async def check(self) -> AccountInfo:

@@ -80,15 +80,16 @@ def remote_order(order: wire.Order, refunds: Sequence[wire.RefundLine] = ()) -> 
 def _is_digital(order: wire.Order) -> bool:
     """Whether nothing of the order is shipped.
 
-    A checkout leaves the shipping address empty and adds no method where the cart needs no
-    shipping. An order typed in by hand may lack both and still be goods; of it only the store's
-    own word counts, and only while all its products exist, since the store skips those that do not.
+    The store says so where all products are virtual downloads, and can be believed while they
+    exist: it skips those that do not. Otherwise a checkout adds no method and leaves the shipping
+    address empty where the cart needs no shipping. An order typed in by hand may lack both and be
+    goods all the same.
     """
-    if order.shipping_lines or _address(order.shipping) is not None:
+    if order.shipping_lines:
         return False
     if order.lines and not order.needs_processing and all(line.has_product for line in order.lines):
         return True
-    return order.created_via in _OF_SHOPPERS
+    return order.created_via in _OF_SHOPPERS and _address(order.shipping) is None
 
 
 def _payment(order: wire.Order) -> PaymentStatus:

@@ -8,7 +8,7 @@ page that was read already. The stated total shows it, and the walk goes back. M
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from adapters.woocommerce import order_mapping
 from adapters.woocommerce import order_wire as wire
@@ -30,7 +30,7 @@ from reconcile.core.types import Value
 IN_TRASH = Gone("InTrash", "The order is in the store's trash")
 DELETED = Gone("Deleted", "The order was deleted on the store")
 
-_REFUNDED_AT_ONCE = 10
+_REFUNDED_AT_ONCE = 5
 """Orders whose refunds are read for one page; each costs a request, and a slice is short."""
 _MAX_TURNS = 20
 _OLD_STORE_DAYS = timedelta(days=90)
@@ -223,7 +223,7 @@ class OrderReader:
 
 
 def _gmt(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _is_called(order: wire.Order | RejectedOrder, name: str) -> bool:

@@ -63,7 +63,13 @@ class Trackings:
         """Have the carriers the plugin knows by name; asked once."""
         if self._providers is not None:
             return
-        regions = await self._client.object(f"{_path(order_id)}/providers", root=PLUGIN_ROOT)
+        path = f"{_path(order_id)}/providers"
+        try:
+            regions = await self._client.object(path, root=PLUGIN_ROOT)
+        except UnexpectedResponseError as error:
+            if error.code != "NoSuchRoute":
+                raise
+            regions = {}  # a plugin that answers in its place may not have the list
         self._providers = {
             _folded(name): name
             for names in regions.values()

@@ -27,6 +27,8 @@ ADDRESS_FIELDS = (
     "phone",
 )
 
+_MOST_UNITS = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -222,8 +224,8 @@ def _lines(row: Row) -> tuple[Line, ...]:
 
 def _line(row: Row) -> Line:
     quantity = _number(row, "quantity", "line_items.quantity")
-    if quantity < 0:
-        raise ShapeError("line_items.quantity is negative")
+    if not 0 <= quantity <= _MOST_UNITS:
+        raise ShapeError("line_items.quantity is negative or makes no sense")
     try:
         line_id = integer(row, "id")
     except ShapeError:

@@ -12,7 +12,7 @@ from reconcile.contract import setting
 
 _KEYS_PLACE = (
     "WooCommerce → Settings → Advanced → REST API → Add key, with permission Read/Write and a "
-    "user who may edit products"
+    "user who may edit products and orders (a shop manager may)"
 )
 
 

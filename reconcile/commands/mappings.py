@@ -51,6 +51,13 @@ async def _changed(conn: AsyncConnection, channel_id: int, shipping_text: str) -
     await queue_change(conn, channel_id, Operation.GET_ORDERS, [])
 
 
+async def _changed_meanwhile(deps: Deps, channel_id: int, shipping_text: str) -> None:
+    """An order that was first seen and decided just before the commit did not know of it."""
+    async with deps.engine.begin() as conn:
+        if await decide_with_text(conn, channel_id, shipping_text):
+            await queue_change(conn, channel_id, Operation.GET_ORDERS, [])
+
+
 async def set_mapping(
     deps: Deps, channel_id: int, shipping_text: str, policy: str, *, by: str
 ) -> int:
@@ -70,6 +77,8 @@ async def set_mapping(
             mapping_id = (await conn.execute(found, given)).scalar_one()
         else:
             await _changed(conn, channel_id, shipping_text)
+    if is_changed:
+        await _changed_meanwhile(deps, channel_id, shipping_text)
     _log.info("mapping_set", channel_id=channel_id, mapping_id=mapping_id, by=by)
     if is_changed:
         await ring(deps, channel_id)
@@ -90,5 +99,6 @@ async def remove_mapping(deps: Deps, channel_id: int, shipping_text: str, *, by:
             said = repr(shipping_text) if shipping_text else "the empty text"
             raise refuse("NOT_FOUND", f"There is no mapping of {said} on this channel.", "text")
         await _changed(conn, channel_id, shipping_text)
+    await _changed_meanwhile(deps, channel_id, shipping_text)
     _log.info("mapping_removed", channel_id=channel_id, by=by)
     await ring(deps, channel_id)

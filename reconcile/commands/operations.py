@@ -19,7 +19,13 @@ from reconcile.core.order_content import validate_import_template, validate_ship
 from reconcile.core.types import Operation, Value
 from reconcile.deps import Deps
 from reconcile.store.channels import Channel, load_channel, load_operations
-from reconcile.store.order_marks import decide_unacknowledged, decide_unimported, plan_unsent
+from reconcile.store.order_marks import (
+    decide_unacknowledged,
+    decide_unimported,
+    decide_untouched,
+    plan_unsent,
+    try_again,
+)
 from reconcile.store.staleness import mark_channel_stale, mark_undecided_dirty
 from reconcile.store.tables import channels, operations
 from reconcile.store.templates import template_to_json
@@ -120,12 +126,19 @@ async def _settings_changed(conn: AsyncConnection, channel: Channel, operation: 
     """What earlier settings decided is decided once more."""
     match operation:
         case Operation.GET_ORDERS:
+            await try_again(conn, channel.id, operation)
             await _filter_changed(conn, channel)
         case Operation.SYNC_ORDERS:
-            await plan_unsent(conn, channel.id)
-            await queue_change(conn, channel.id, operation, [])
+            await _send_again(conn, channel.id)
         case _:
             await mark_undecided_dirty(conn, channel.id, "SettingsChanged")
+
+
+async def _send_again(conn: AsyncConnection, channel_id: int) -> None:
+    """What is still to reach the channel is planned as it would be sent now."""
+    await try_again(conn, channel_id, Operation.SYNC_ORDERS)
+    await plan_unsent(conn, channel_id)
+    await queue_change(conn, channel_id, Operation.SYNC_ORDERS, [])
 
 
 async def _filter_changed(conn: AsyncConnection, channel: Channel) -> None:
@@ -236,13 +249,13 @@ async def template_set(
 
 
 async def _template_changed(conn: AsyncConnection, channel_id: int, operation: Operation) -> None:
-    """What is worked out from a template is worked out anew; an imported order stays as it is."""
+    """What is worked out from a template is worked out anew; an order that shipped stays as is."""
     match operation:
         case Operation.GET_ORDERS:
-            return
-        case Operation.SYNC_ORDERS:
-            await plan_unsent(conn, channel_id)
+            await decide_untouched(conn, channel_id)
             await queue_change(conn, channel_id, operation, [])
+        case Operation.SYNC_ORDERS:
+            await _send_again(conn, channel_id)
         case _:
             await mark_channel_stale(conn, channel_id, "TemplateChanged")
 

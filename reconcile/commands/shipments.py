@@ -162,6 +162,12 @@ async def ship(deps: Deps, new: NewShipment, *, by: str) -> int:
         known = await _with_reference(conn, order, new, units)
         if known is not None:
             return known
+        ordered_at = order.seen.remote.created_at
+        if new.shipped_at is not None and new.shipped_at < ordered_at:
+            message = (
+                f"Nothing leaves before it was ordered, which was {ordered_at:%Y-%m-%d %H:%M %Z}."
+            )
+            raise refuse("INVALID", message, "shipped_at")
         reasons = check_shipment(order.seen, units, new.tracking_number, new.without_tracking)
         if reasons:
             raise CommandError(*map(_problem, reasons))

@@ -132,7 +132,7 @@ def _check_order(seen: SeenOrder) -> Reason | None:
     if hold is not None:
         message = f"The order is on hold; release it first. {hold.message}"
         return Reason(OrderCode.ORDER_ON_HOLD.value, message)
-    if not units_ordered(order) and order.lines:
+    if order.lines and (seen.remote.is_digital or not units_ordered(order)):
         return Reason(OrderCode.DIGITAL.value, "The order is digital: nothing of it is shipped")
     return None
 

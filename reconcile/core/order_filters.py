@@ -14,6 +14,7 @@ from reconcile.core.order_types import (
     OrderFacet,
     OrderStage,
     OrderVerdict,
+    OurOrderField,
     RemoteOrder,
     RemoteOrderLine,
     SeenOrder,
@@ -137,10 +138,13 @@ def _too_old(seen: SeenOrder, context: OrderContext) -> Iterator[OrderDecision]:
 def _lacking(seen: SeenOrder) -> Iterator[OrderDecision]:
     remote = seen.remote
     if remote.ship_to is None and not seen.is_erased:
+        withheld = remote.withheld.get(OurOrderField.SHIPPING_ADDRESS.value)
         message = (
             "The order has something to ship and no address to ship it to. Complete the address "
             "there; the order is judged again when it changes."
         )
+        if withheld is not None:
+            message = f"The order's address is not shown to us: {withheld}"
         yield _decided(seen, OrderVerdict.UNSAVABLE, OrderCode.MISSING_ADDRESS, message)
     without = [
         (position, line)

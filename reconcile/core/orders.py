@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from reconcile.core.actions import ActionKind, Change, Reason, Standing
 from reconcile.core.imprinting import differences, imprint, in_words
+from reconcile.core.keys import changes_value
 from reconcile.core.order_codes import OrderCode
 from reconcile.core.order_filters import facts, judge, shipping_policy
 from reconcile.core.order_gate import OrderDraft, Subject
@@ -135,10 +136,8 @@ def _look(seen: SeenOrder, order: ImportedOrder) -> _Look:
     changes = differences(order.imprint, now)
     if not changes or not has_left(seen) or order.status is OrderStatus.CLOSED:
         return _Look(changes, None)
-    titles = {line.remote_id: line.title for line in order.lines}
-    titles.update({line.id: line.title for line in seen.remote.lines if line.title})
     is_canceled = any(item.field == "canceled" and item.after is True for item in changes)
-    said = in_words(changes, titles)
+    said = in_words(changes, _titles(seen, order))
     if is_canceled:
         why = "in the trash or deleted" if seen.gone else "canceled"
         message = f"The order is {why} there after something had left: {said}."
@@ -170,10 +169,9 @@ def _follow(
         return _do(draft, seen, code, message, [*look.changes, change, *shipped])
     ending = [Change("hold", _as_value(held), None)] if is_by_rules and look.hold is None else []
     if look.changes and look.hold is None:
-        titles = {line.id: line.title for line in seen.remote.lines}
         message = (
             f"The order changed on {context.channel_title} before anything left, and our copy "
-            f"follows: {in_words(look.changes, titles)}."
+            f"follows: {in_words(look.changes, _titles(seen, order))}."
         )
         changes = [*look.changes, *ending, *shipped]
         return _do(draft, seen, OrderCode.FOLLOWS_CHANNEL, message, changes)
@@ -212,7 +210,7 @@ def _do(
     draft: OrderDraft, seen: SeenOrder, code: OrderCode, message: str, changes: Sequence[Change]
 ) -> OrderDecision:
     reason = Reason(code.value, message)
-    inputs = facts(seen)
+    inputs = {**facts(seen), "changes": changes_value(changes)}
     draft.intend(
         ActionKind.IMPORT_ORDER, Subject(seen.id), _ORDER, reason, changes=changes, inputs=inputs
     )
@@ -225,6 +223,12 @@ def _stay(
     inputs = facts(seen)
     draft.say(Subject(seen.id), Reason(code.value, message), standing, inputs)
     return OrderDecision(OrderVerdict.IMPORTED, code.value, message, inputs)
+
+
+def _titles(seen: SeenOrder, order: ImportedOrder) -> dict[str, str]:
+    titles = {line.remote_id: line.title for line in order.lines}
+    titles.update({line.id: line.title for line in seen.remote.lines if line.title})
+    return titles
 
 
 def _recorded(theirs: Sequence[RemoteFulfillment]) -> list[Change]:

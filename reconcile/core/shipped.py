@@ -93,8 +93,7 @@ def status_of(order: ImportedOrder, remote: RemoteOrder, gone: str | None) -> Or
         return OrderStatus.CLOSED
     if gone is not None or remote.stage is OrderStage.CANCELED:
         return OrderStatus.CANCELED
-    left = remaining(order)
-    if any(left.values()):
+    if not remote.is_digital and any(remaining(order).values()):
         return OrderStatus.PARTIALLY_SHIPPED if standing(order) else OrderStatus.OPEN
     if standing(order) or remote.stage is OrderStage.COMPLETED:
         return OrderStatus.SHIPPED

@@ -85,7 +85,8 @@ def explain_deductions(
     rest = counted[limit:]
     if rest:
         left_out = _units(sum(item.portion.units for item in rest))
-        lines.append(f"And {left_out} of {len(rest)} more order lines")
+        more = "1 more order line" if len(rest) == 1 else f"{len(rest)} more order lines"
+        lines.append(f"And {left_out} of {more}")
     return (explain_basis(basis, as_of), *lines)
 
 

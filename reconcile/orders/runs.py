@@ -75,6 +75,10 @@ class OrderRun(Advancing):
             # Links that came or went since change which SKU a line stands for.
             moved = await deductions.resolve_again(conn, self.channel.id)
             await order_mirror.flag(conn, self.channel.id, moved)
+            if self._scope is not None:
+                await order_mirror.flag(conn, self.channel.id, self._scope)
+            if self.is_full:
+                await order_mirror.flag_unfinished(conn, self.channel.id, self._flag)
             rewritten = await deductions.rewrite(conn, self.channel.id, moved)
         await order_fetch.ring(self.part, rewritten.channel_ids)
         if self.operation is Operation.GET_ORDERS and self.row["order_ids"] == []:
@@ -247,12 +251,10 @@ class OrderRun(Advancing):
                     "inputs": row["inputs"],
                     "observed_revision": row["revision"],
                 }
-        attention = 0
         for order, plan in made:
             chosen = _worst(plan.decisions)
             if chosen is None:
                 continue
-            attention += chosen.standing is Standing.ATTENTION
             if int(order.id) not in said:
                 said[int(order.id)] = {
                     "object_id": int(order.id),
@@ -262,10 +264,8 @@ class OrderRun(Advancing):
                     "inputs": dict(chosen.inputs),
                     "observed_revision": order.revision,
                 }
-            if chosen.standing is Standing.ATTENTION:
-                reasons = self.phase.setdefault("reasons", {})
-                reasons[chosen.code] = reasons.get(chosen.code, 0) + 1
-        self.phase["attention"] = self.phase.get("attention", 0) + attention
+                if chosen.standing is Standing.ATTENTION:
+                    self._note(chosen.code, waits=True)
         await order_mirror.record_conditions(
             conn,
             self.channel.id,
@@ -276,15 +276,20 @@ class OrderRun(Advancing):
 
     def _count(self, decision: OrderDecision) -> None:
         """Verdicts by number for the report; what is already ours is not news."""
+        if self.phase["round"] == 1:
+            name = decision.verdict.lower()
+            fates = self.phase.setdefault("verdicts", {})
+            fates[name] = fates.get(name, 0) + 1
+        if decision.verdict is not OrderVerdict.IMPORTED:
+            self._note(decision.code, waits=decision.verdict in ATTENTION)
+
+    def _note(self, code: str, *, waits: bool) -> None:
+        """Count a reason, once per order: later rounds of the run say the same again."""
         if self.phase["round"] > 1:
             return
-        name = decision.verdict.lower()
-        fates = self.phase.setdefault("verdicts", {})
-        fates[name] = fates.get(name, 0) + 1
-        if decision.verdict is not OrderVerdict.IMPORTED:
-            reasons = self.phase.setdefault("reasons", {})
-            reasons[decision.code] = reasons.get(decision.code, 0) + 1
-        if decision.verdict in ATTENTION:
+        reasons = self.phase.setdefault("reasons", {})
+        reasons[code] = reasons.get(code, 0) + 1
+        if waits:
             self.phase["attention"] = self.phase.get("attention", 0) + 1
 
     # --- applying -----------------------------------------------------------------------
@@ -313,36 +318,25 @@ class OrderRun(Advancing):
         async with self.execution.fenced() as conn:
             now = self.execution.deps.clock()
             await plans.make_due(conn, self.channel.id, run_id, now, only_approved=approved)
-            again = not approved and number < MOST_ROUNDS and context.acknowledges
+            marks = context.acknowledges and self.operation is Operation.GET_ORDERS
+            again = marks and not approved and number < MOST_ROUNDS
             self.phase["round"] = number + 1 if again else number
             self.phase["decide_after"] = 0
             self.phase["step"] = "decide" if again else "execute"
             await run_rows.save_phase(conn, run_id, self.phase)
         return True
 
-    async def _execute(self) -> bool:
-        """Send; when all is sent, what follows from it (closing) is decided once more."""
+    async def decides_again(self, conn: AsyncConnection) -> bool:
+        """When all is sent, what follows from it (closing) is decided once more."""
         number = int(self.phase.get("round", 1))
-        if (
-            self.operation is Operation.SYNC_ORDERS
-            and number < MOST_ROUNDS
-            and not self.phase.get("approved")
-            and not self.row["cancel_requested"]
-        ):
-            async with self.execution.fenced() as conn:
-                left, _ = await run_rows.open_actions(conn, self.row["id"])
-                sent = await run_rows.last_action(conn, self.row["id"])
-                news = sent > int(self.phase.get("sent_up_to", 0))
-                if not left and news:
-                    self.phase |= {
-                        "round": number + 1,
-                        "sent_up_to": sent,
-                        "decide_after": 0,
-                        "step": "decide",
-                    }
-                    await run_rows.save_phase(conn, self.row["id"], self.phase)
-                    return True
-        return await super()._execute()
+        if self.operation is not Operation.SYNC_ORDERS or number >= MOST_ROUNDS:
+            return False
+        sent = await run_rows.last_action(conn, self.row["id"])
+        if self.phase.get("approved") or sent <= int(self.phase.get("sent_up_to", 0)):
+            return False
+        self.phase |= {"round": number + 1, "sent_up_to": sent, "decide_after": 0, "step": "decide"}
+        await run_rows.save_phase(conn, self.row["id"], self.phase)
+        return True
 
     # --- ending -------------------------------------------------------------------------
 

@@ -32,11 +32,11 @@ def _columns(names: str, prefix: str) -> str:
 
 _OBSERVE = text(f"""
 WITH seen AS (
-    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(remote_id text, number text,
-        stage text, status text, payment text, currency text, total numeric,
+    SELECT * FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS (remote_id text,
+        number text, stage text, status text, payment text, currency text, total numeric,
         ordered_at timestamptz, modified_at timestamptz, ended_at timestamptz, lines jsonb,
         shipping jsonb, shipping_keys text[], fulfillments jsonb, is_digital boolean, facets jsonb,
-        impediments jsonb, withheld jsonb, aspects jsonb, personal jsonb)),
+        impediments jsonb, withheld jsonb, aspects jsonb, personal jsonb)) WITH ORDINALITY r),
 known AS (
     SELECT o.id, o.remote_id, o.observed_at > :at AS is_newer,
            o.gone IS NOT NULL OR o.unreadable IS NOT NULL
@@ -50,7 +50,7 @@ written AS (
     SELECT :channel_id, s.remote_id, {_columns(_SEEN, "s")}, s.personal, :at, :at, true, false
     FROM seen s LEFT JOIN known k ON k.remote_id = s.remote_id
     WHERE k.id IS NULL OR NOT k.is_newer
-    ORDER BY s.remote_id
+    ORDER BY s.ordinality
     ON CONFLICT (channel_id, remote_id) DO UPDATE SET
         ({_SEEN}) = ROW({_columns(_SEEN, "excluded")}),
         personal = CASE WHEN o.erased_at IS NULL THEN excluded.personal END,
@@ -175,6 +175,23 @@ UPDATE remote_orders SET decide = true, fulfill = true
 WHERE channel_id = :channel_id AND id = ANY(:ids)
 """),
         {"channel_id": channel_id, "ids": sorted(set(ids))},
+    )
+
+
+async def flag_unfinished(conn: AsyncConnection, channel_id: int, name: str) -> None:
+    """A full run decides everything that is not finished, whether anything changed or not."""
+    unfinished = {
+        "decide": "o.id IS NULL OR o.status IN ('OPEN', 'PARTIALLY_SHIPPED')",
+        "fulfill": "o.status IN ('OPEN', 'PARTIALLY_SHIPPED', 'SHIPPED') OR EXISTS ("
+        "SELECT 1 FROM shipments s WHERE s.order_id = o.id AND s.state = 'RECORDED')",
+    }[name]
+    await conn.execute(
+        text(f"""
+UPDATE remote_orders r SET {name} = true FROM remote_orders n
+LEFT JOIN orders o ON o.remote_order_id = n.id
+WHERE r.id = n.id AND r.channel_id = :channel_id AND NOT r.{name} AND ({unfinished})
+"""),  # noqa: S608 - one of two constants
+        {"channel_id": channel_id},
     )
 
 

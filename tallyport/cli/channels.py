@@ -306,17 +306,22 @@ def _mutate(session: Session, mutation: str, given: Mapping[str, Json]) -> Json:
 
 
 def _read(session: Session, found: ChannelRef) -> Json:
-    document = f"query ($id: ID!) {{ channel(id: $id) {{ {CHANNEL_SELECTION} }} }}"
-    row = session.api.query(document, {"id": found.id})["channel"]
+    document = (
+        f"query ($id: ID!) {{ channel(id: $id) {{ {CHANNEL_SELECTION} }}"
+        " orderCounts(channel: $id) { pending imported held skipped unsavable onHold } }"
+    )
+    answer = session.api.query(document, {"id": found.id})
+    row = answer["channel"]
     if row is None:
         raise RefusedError((Refusal("NOT_FOUND", f"{found.name} is gone."),))
-    return row
+    return {**row, "orderCounts": answer["orderCounts"]}
 
 
 def _show(session: Session, row: Json, what: str = "") -> None:
     session.out.answer(row)
     if what:
         session.out.say(f"{row['name']} {what}.")
+    orders = row.get("orderCounts")
     account, counts, days = row["account"], row["counts"], row["retentionDays"]
     session.out.facts(
         {
@@ -331,7 +336,8 @@ def _show(session: Session, row: Json, what: str = "") -> None:
             "Buffer": row["buffer"],
             "Cap": row["cap"],
             "Personal data": "kept" if days is None else f"erased {days} days after an order ended",
-            "Variants": ", ".join(f"{number} {state}" for state, number in counts.items()),
+            "Variants": _numbers(counts),
+            "Orders": _numbers(orders) if orders else None,
             "Settings": ", ".join(f"{key}={value}" for key, value in row["settings"].items()),
         }
     )
@@ -343,6 +349,12 @@ def _show(session: Session, row: Json, what: str = "") -> None:
                 for each in row["conditions"]
             ],
         )
+
+
+def _numbers(counts: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{number} {'on hold' if state == 'onHold' else state}" for state, number in counts.items()
+    )
 
 
 def _said(**values: Json) -> dict[str, Json]:

@@ -121,6 +121,14 @@ def set_(
         f"{found.name}: {mapping['text'] or _EMPTY_TEXT} ships as {mapping['policy']}. "
         "Orders that were held for it import by themselves."
     )
+    # A misspelt text is a good mapping of something that no order names.
+    where = {"channel": found.id, "isMapped": True}
+    seen = session.api.pages(_TEXTS, {"where": where}, ("shippingTexts",))
+    if not any(row["text"] == mapping["text"] for row in seen):
+        session.out.note(
+            "Kept, but no order has named this text so far; `tallyport mappings list --seen` "
+            "shows those that were."
+        )
 
 
 def remove(session: Session, *, name: ChannelArgument, text: TextArgument) -> None:

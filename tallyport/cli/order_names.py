@@ -81,18 +81,23 @@ def imported_order(session: Session, text: str, name: str | None) -> tuple[Order
     return meant, meant.order_id
 
 
+def on_several(session: Session, text: str, found: Sequence[OrderRef]) -> typer.Exit:
+    """What ends a command when several channels have the number, to be raised."""
+    names = ", ".join(dict.fromkeys(each.channel.name for each in found))
+    return session.fail(
+        f"Order {text} exists on {names}; say which with --channel.", code="AMBIGUOUS"
+    )
+
+
 def _only(session: Session, text: str, found: Sequence[OrderRef]) -> OrderRef:
     if len(found) == 1:
         return found[0]
-    names = list(dict.fromkeys(each.channel.name for each in found))
-    if len(names) > 1:
-        raise session.fail(
-            f"Order {text} exists on {', '.join(names)}; say which with --channel.",
-            code="AMBIGUOUS",
-        )
+    if len({each.channel for each in found}) > 1:
+        raise on_several(session, text, found)
     ids = ", ".join(each.order_id or each.remote_id for each in found)
     raise session.fail(
-        f"{names[0]} has {len(found)} orders with number {text}; name one by its id: {ids}.",
+        f"{found[0].channel.name} has {len(found)} orders with number {text}; "
+        f"name one by its id: {ids}.",
         code="AMBIGUOUS",
     )
 

@@ -3,7 +3,7 @@
 A row is a remote order as the API shows it, with the imported one in `order` where there is one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tallyport.cli.run_tables import value_text
@@ -59,30 +59,38 @@ def order_line(row: Json) -> Sequence[Cell]:
     ]
 
 
+def headline(row: Json) -> str:
+    """One order in a line: where it stands and by which reason."""
+    number, name, status, reason, total, ordered, left, _ = order_line(row)
+    parts = [f"{status} {reason or ''}".strip(), str(total), f"ordered {ordered}"]
+    if left:
+        parts.append(f"{left} shipped")
+    return f"Order {number} on {name}: {', '.join(parts)}"
+
+
 def describe(session: Session, row: Json) -> None:
     """Print one order: what is there, what is here, what left, and what is missing."""
     order = row["order"]
     out = session.out
-    out.facts(
-        {
-            "Order": f"{row['number']} on {row['channel']['name']} (id {row['remoteId']} there)",
-            "Became": f"{row['verdict']} {row['reason'] or ''}".strip(),
-            "Because": row["message"],
-            "Status there": f"{row['status']}{', gone' if row['gone'] else ''}",
-            "Payment": row["payment"],
-            "Total": money(row["total"], row["currency"]),
-            "Ordered": second(row["orderedAt"]),
-            "First seen": second(row["firstSeenAt"]),
-            "Seen as of": second(row["observedAt"]),
-        }
-    )
+    facts: dict[str, Cell] = {
+        "Order": f"{row['number']} on {row['channel']['name']} (id {row['remoteId']} there)",
+        "Became": f"{row['verdict']} {row['reason'] or ''}".strip(),
+        "Because": row["message"],
+        "Status there": f"{row['status']}{', gone' if row['gone'] else ''}",
+        "Payment": row["payment"],
+        "Total": money(row["total"], row["currency"]),
+        "Ordered": second(row["orderedAt"]),
+        "First seen": second(row["firstSeenAt"]),
+        "Seen as of": second(row["observedAt"]),
+    }
     if order is None:
-        _seen_lines(session, row)
+        _describe_seen(session, row, facts)
         return
     hold = order["hold"]
     retention = order["retention"]
     out.facts(
-        {
+        facts
+        | {
             "Status here": order["status"],
             "On hold": f"{hold['code']}: {hold['message']}" if hold else None,
             "Held by": hold and (hold["by"] or "the rules"),
@@ -196,9 +204,9 @@ def _status(row: Json) -> str:
     return f"{order['status']}{' (on hold)' if order['hold'] else ''}"
 
 
-def _seen_lines(session: Session, row: Json) -> None:
+def _describe_seen(session: Session, row: Json, facts: Mapping[str, Cell]) -> None:
     texts = [f"{text['title'] or '-'} ({', '.join(text['keys'])})" for text in row["shippingTexts"]]
-    session.out.facts({"Shipping": "; ".join(texts)})
+    session.out.facts({**facts, "Shipping": "; ".join(texts)})
     session.out.table(
         ["SKU", "Title", "Ordered", "Canceled", "Each"],
         [

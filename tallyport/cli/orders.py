@@ -1,7 +1,6 @@
 """`orders list|show|explain|lookup`: what was ordered, what became of it, and why."""
 
 import time
-from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
@@ -9,7 +8,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from reconcile.core.order_types import OrderStatus, OrderVerdict
 from tallyport.cli.lookup import ChannelOption, ChannelRef, channel
-from tallyport.cli.order_names import OrderArgument, seen_order, seen_orders
+from tallyport.cli.order_names import OrderArgument, on_several, seen_order, seen_orders
 from tallyport.cli.order_tables import (
     COLUMNS,
     LIST_SELECTION,
@@ -17,6 +16,7 @@ from tallyport.cli.order_tables import (
     REMOTE_SELECTION,
     SEEN_SELECTION,
     describe,
+    headline,
     order_line,
 )
 from tallyport.cli.runs import conclude, followed
@@ -139,16 +139,13 @@ def explain(
 
     Ends with 3 while the channel has not answered yet.
     """
-    told: list[Json] = []
-    for each, asked in _where_to_look(session, number, name):
-        answer = _asked(session, each, asked)
-        if wait and _is_looking(answer):
-            answer = _awaited(session, each, asked, patience)
-        told.append({"channel": each.name, **answer})
-    session.out.answer(told if len(told) > 1 else told[0])
-    for answer in told:
-        _tell(session, answer)
-    if any(_is_looking(answer) for answer in told):
+    found, asked = _where_to_look(session, number, name)
+    answer = _asked(session, found, asked)
+    if wait and _is_looking(answer):
+        answer = _awaited(session, found, asked, patience)
+    session.out.answer({"channel": found.name, **answer})
+    _tell(session, found, answer)
+    if _is_looking(answer):
         raise typer.Exit(Exit.PARTIAL)
 
 
@@ -167,19 +164,27 @@ def lookup(
         session.out.answer({"id": run_id})
         session.out.say(run_id)
         return
-    conclude(session, followed(session, run_id))
+    finished = followed(session, run_id)
+    if not session.out.as_json:
+        where = {"channel": found.id, "number": number}
+        rows = list(session.api.pages(_REMOTE_ORDERS, {"where": where}, ("remoteOrders",)))
+        session.out.table(
+            COLUMNS,
+            [order_line(row) for row in rows],
+            empty=f"{found.name} has no order {number} that it could show.",
+        )
+    conclude(session, finished)
 
 
-def _where_to_look(
-    session: Session, number: str, name: str | None
-) -> Sequence[tuple[ChannelRef, str]]:
-    """Channels and numbers: where it was seen, else the channel that was named."""
-    if name is None:
-        # Of one that was seen, or was named by its id, the channel is known.
-        seen = [(each.channel, each.number) for each in seen_orders(session, number, None)]
-        if seen:
-            return list(dict.fromkeys(seen))
-    return [(channel(session, name), number)]
+def _where_to_look(session: Session, text: str, name: str | None) -> tuple[ChannelRef, str]:
+    """Channel and number: of what was seen these are known, else the channel that was named."""
+    seen = seen_orders(session, text, name)
+    if not seen:
+        return channel(session, name), text
+    places = list(dict.fromkeys((each.channel, each.number) for each in seen))
+    if len(places) > 1:
+        raise on_several(session, text, seen)
+    return places[0]
 
 
 def _asked(session: Session, found: ChannelRef, number: str) -> Json:
@@ -206,17 +211,16 @@ def _awaited(session: Session, found: ChannelRef, number: str, patience: int) ->
             pause = min(pause * 1.5, 2.0)
 
 
-def _tell(session: Session, answer: Json) -> None:
+def _tell(session: Session, found: ChannelRef, answer: Json) -> None:
     out = session.out
     looked = answer["lookup"]
     if not answer["matches"]:
-        out.say(f"Order {answer['number']} has not been seen on {answer['channel']}.")
+        out.say(f"Order {answer['number']} has not been seen on {found.name}.")
         if looked is not None:
             out.say(looked["message"])
         return
     for match in answer["matches"]:
-        row = {**match["remoteOrder"], "order": match["order"]}
-        out.table(COLUMNS, [order_line(row)])
+        out.say(headline({**match["remoteOrder"], "order": match["order"]}))
         for step in match["steps"]:
             out.say(f"- {step}")
         for following in match["next"]:

@@ -104,7 +104,8 @@ def _of_channel(quantity: Json, item: Json | None) -> list[Figure]:
         figures.append((_MINUS, deducted, "deducted by orders of this channel"))
     else:
         figures.append(("", stated - deducted, "of the item"))
-    figures.append((_MINUS, quantity["buffer"], "buffer of the channel"))
+    if quantity["buffer"]:
+        figures.append((_MINUS, quantity["buffer"], "buffer of the channel"))
     left = stated - deducted - quantity["buffer"]
     if left < 0:
         figures.append(("", None, "never below 0"))

@@ -1,4 +1,4 @@
-"""`channel template`: which of our fields feeds which field of the channel, per operation."""
+"""`channel template`: which field feeds which, ours and the channel's, per operation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from reconcile.core.types import Operation
 from tallyport.cli.lookup import ChannelArgument, channel
 from tallyport.cli.runs import OperationArgument, operation_named
 from tallyport.cli.session import Exit, Session, command
@@ -29,15 +30,15 @@ def template(
     operation: OperationArgument,
     enable: Annotated[
         list[str] | None,
-        typer.Option("--enable", metavar="TARGET", help="Send this field of the channel."),
+        typer.Option("--enable", metavar="TARGET", help="Let this target be filled."),
     ] = None,
     disable: Annotated[
         list[str] | None,
-        typer.Option("--disable", metavar="TARGET", help="Do not send it."),
+        typer.Option("--disable", metavar="TARGET", help="Leave it out."),
     ] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="SOURCE=TARGET", help="Feed a field from one of ours."),
+        typer.Option("--map", metavar="SOURCE=TARGET", help="Feed a target from a source."),
     ] = None,
     file: Annotated[
         Path | None,
@@ -45,7 +46,7 @@ def template(
     ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="The platform's default again.")] = False,
 ) -> None:
-    """Show the mapping template of an operation, or change it; only enabled fields are sent."""
+    """Show the mapping template of an operation, or change it; what is not enabled is left out."""
     found = channel(session, name)
     wanted = operation_named(session, operation)
     changes = bool(enable or disable or source)
@@ -74,7 +75,7 @@ def template(
             " { userErrors { code message path } } }",
             {"input": {"channel": found.id, "operation": wanted, "rules": rules}},
         )
-    _show(session, _read(session, found.id, wanted))
+    _show(session, _read(session, found.id, wanted), wanted)
 
 
 def _read(session: Session, channel_id: str, operation: str) -> Json:
@@ -132,10 +133,13 @@ def _changed(
     return changed
 
 
-def _show(session: Session, found: Json) -> None:
+def _show(session: Session, found: Json, operation: str) -> None:
+    ours, theirs = "Our field", "Their field"
+    # A rule leads from its source to its target: orders come in, everything else goes out.
+    names = [theirs, ours] if operation == Operation.GET_ORDERS else [ours, theirs]
     session.out.answer(found)
     session.out.table(
-        ["Our field", "Their field", "Enabled", "Mapping set"],
+        [*names, "Enabled", "Mapping set"],
         [
             [
                 rule["source"],

@@ -142,7 +142,7 @@ class OrderStory:
         text = self.here.store.shipping_texts[1]
         self.here.desk.map_shipping(text, "Pickup")
         held = self._sold["unmapped"]
-        self.here.desk.awaits(lambda orders: orders[held].verdict == "IMPORTED")
+        self.here.desk.awaits(lambda orders: held in orders and orders[held].verdict == "IMPORTED")
         self._show(["unmapped"])
         self._check("imported by itself", "unmapped", verdict="IMPORTED")
 
@@ -152,6 +152,9 @@ class OrderStory:
         )
         before = self._quantities(self.there)
         parts, plain = self._order("parts"), self._order("plain")
+        if parts.order_id is None or plain.order_id is None:
+            self.teller.trouble("there is nothing to ship: the orders were not imported")
+            return
         first, second = self.offers[1].sku, self.offers[2].sku
         sent: list[tuple[str, str]] = []
         shipment = self.here.desk.ship(parts, "PP-1001", units={first: 2})
@@ -232,7 +235,9 @@ class OrderStory:
 
     def _await_pushed(self, why: str, tracking: str) -> None:
         key = self._sold[why]
-        if not self.here.desk.awaits(lambda orders: orders[key].is_pushed(tracking)):
+        if not self.here.desk.awaits(
+            lambda orders: key in orders and orders[key].is_pushed(tracking)
+        ):
             told = "; ".join(row["message"] or row["state"] for row in self._order(why).shipments)
             self.teller.trouble(f"shipment {tracking} did not reach the store: {told}")
 

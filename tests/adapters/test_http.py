@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.http import MAX_BODY_BYTES, Call, Caller, create_client, parse_json, retry_after
-from adapters.redaction import HIDDEN, clean_text, redact, redact_url
+from adapters.redaction import HIDDEN, clean_text, redact, redact_url, without_json
 from adapters.safe_fetch import AddressRefusedError
 from reconcile.contract import (
     AdapterError,
@@ -313,3 +313,18 @@ def test_redaction() -> None:
     shown = redact_url("https://u:p@shop.example/a?oauth_signature=s&consumer_key=k&page=2")
     assert shown == f"https://shop.example/a?oauth_signature={HIDDEN}&consumer_key={HIDDEN}&page=2"
     assert clean_text("<style>a{}</style><p>One\x00\n two</p>") == "One two"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("<h1>Maintenance</h1>", "<h1>Maintenance</h1>"),
+        ('{"billing": {"city": "Bern"', "[broken JSON left out]"),
+        ('[{"billing": {"city": "Bern"', "[broken JSON left out]"),
+        ('Notice: x {"city": "Bern"', "Notice: x  [broken JSON left out]"),
+        ("", ""),
+    ],
+)
+def test_broken_json_is_not_quoted(text: str, kept: str) -> None:
+    """A page is quoted to whoever looks for what is wrong, an answer that broke off is not."""
+    assert without_json(text) == kept

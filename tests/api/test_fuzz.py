@@ -10,14 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes
 from schemathesis import Case, graphql
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import Limits, build_schema
 from api.ids import Kind, encode
 from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
-from tests.api.asking import Client, client_for, connected
+from tests.api.asking import Client, client_for
+from tests.api.order_shop import order_shop, orders_deps, orders_platform, seen_order
 from tests.api.test_listings import upserted
-from tests.platform_double import double_platform
+from tests.store_double import DoubleStore
+from tests.wiring_double import Bell
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +29,7 @@ graphql.scalar(
     "DateTime",
     st.sampled_from(["2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "x"]).map(nodes.String),
 )
-_sdl = build_schema({"double": double_platform({})}).as_str()
+_sdl = build_schema({"double": orders_platform({})}).as_str()
 _answer = graphql_sync(parse_schema(_sdl), get_introspection_query())
 assert _answer.data is not None
 SCHEMA = graphql.from_dict(_answer.data)
@@ -35,6 +38,8 @@ ROOMY = Limits(depth=30, aliases=1000, tokens=50_000, objects=10**9)
 
 CHANNEL = re.compile(r'(?<=channel: )"[^"]*"')
 ID = re.compile(r'(?<=\bid: )"[^"]*"')
+PART = re.compile(r'\b(order|shipment|line): "[^"]*"')
+PARTS = {"order": Kind.ORDER, "shipment": Kind.SHIPMENT, "line": Kind.ORDER_LINE}
 IDS = [encode(kind, 1) for kind in Kind]
 
 bounded = settings(
@@ -45,10 +50,18 @@ bounded = settings(
 
 
 @pytest.fixture
+def deps(engine: AsyncEngine, store: DoubleStore, bell: Bell) -> Deps:
+    """Return parts whose platform has orders."""
+    return orders_deps(engine, store, bell)
+
+
+@pytest.fixture
 async def roomy(deps: Deps) -> AsyncIterator[Client]:
-    """Yield a client of a shop with a listing, held to next to no limits."""
+    """Yield a client of a shop with a listing and an order, held to next to no limits."""
     async with client_for(deps, Scope.ADMIN, limits=ROOMY) as client:
-        await upserted(client, await connected(client), "MUG")
+        shop = await order_shop(client, deps)
+        await upserted(client, shop.channel, "MUG")
+        await shop.take(seen_order("1001"))
         yield client
 
 
@@ -56,6 +69,7 @@ async def check(client: Client, query: str) -> None:
     """Ask, with the ids as generated and with those of the shop, and expect no fault of ours."""
     shop = CHANNEL.sub(f'"{encode(Kind.CHANNEL, 1)}"', query)
     shop = ID.sub(lambda found: f'"{IDS[len(found.group()) % len(IDS)]}"', shop)
+    shop = PART.sub(lambda found: f'{found[1]}: "{encode(PARTS[found[1]], 1)}"', shop)
     for text in dict.fromkeys((query, shop)):
         response = await client.http.post("/graphql", json={"query": text})
         assert response.status_code in (200, 400), response.text

@@ -5,7 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.ids import Kind, encode
 from reconcile.commands.tokens import Scope
+from reconcile.core.types import Side
 from reconcile.deps import Deps
+from reconcile.worker import drain_until_idle
 from tests.api.asking import Client, client_for, connected
 from tests.api.order_shop import OrderShop, order_shop, orders_deps, seen_order
 from tests.platform_double import double_platform
@@ -81,6 +83,48 @@ async def test_a_mapping_is_set_changed_and_removed(
     assert left["shippingMappings"]["nodes"] == [{"text": ""}]
 
 
+async def test_a_held_order_imports_by_itself_once_mapped(
+    api: Client, deps: Deps, shop: OrderShop
+) -> None:
+    """A8, A10: held with the reason, mapped, imported by the run that the mapping queued."""
+    await shop.rows("UPDATE remote_orders SET verdict = 'PENDING', reason = '', decide = true")
+    given = {"channel": shop.channel, "text": "express", "policy": "Air"}
+    listed = (
+        "{ remoteOrders { nodes { verdict reason message inputs order { number status "
+        "shippingPolicy shippingText lines { sku quantity } } } } "
+        "runs { nodes { trigger state result report { orders { imported held } "
+        "reasons { code count } attention } actions { nodes { kind reason { code } "
+        "order { number } } } } } }"
+    )
+
+    await api.do("shippingMappingSet", given, "")
+    await drain_until_idle(deps, shop.channel_id, Side.ORDERS)
+    before = await api.ask(listed)
+    await api.do("shippingMappingSet", {**given, "text": "flat_rate", "policy": "Parcel"}, "")
+    await drain_until_idle(deps, shop.channel_id, Side.ORDERS)
+    after = await api.ask(listed)
+
+    (held,) = before["remoteOrders"]["nodes"]
+    assert (held["verdict"], held["reason"]) == ("HELD", "UnmappedShipping")
+    assert "flat_rate" in held["message"]
+    assert before["runs"]["nodes"][0]["report"]["orders"] == {"imported": 0, "held": 1}
+    (imported,) = after["remoteOrders"]["nodes"]
+    assert imported["verdict"] == "IMPORTED"
+    assert imported["order"] == {
+        "number": "1001",
+        "status": "OPEN",
+        "shippingPolicy": "Parcel",
+        "shippingText": "Flat rate",
+        "lines": [{"sku": "MUG", "quantity": 2}, {"sku": "CUP", "quantity": 1}],
+    }
+    run = after["runs"]["nodes"][0]
+    assert (run["trigger"], run["state"], run["result"]) == ("CHANGE", "REPORTED", "SUCCEEDED")
+    assert run["report"]["orders"] == {"imported": 1, "held": 0}
+    assert run["actions"]["nodes"] == [
+        {"kind": "IMPORT_ORDER", "reason": {"code": "NewOrder"}, "order": {"number": "1001"}}
+    ]
+
+
 async def test_texts_that_were_seen_say_what_is_missing(api: Client, shop: OrderShop) -> None:
     """What is not mapped yet stands in one list, with how many orders it holds up."""
     await api.do(
@@ -127,6 +171,13 @@ async def test_a_platform_without_orders_has_no_mappings(engine: AsyncEngine) ->
         channel = await connected(client)
         given = {"channel": channel, "text": "flat_rate", "policy": "Parcel"}
         (refused,) = await client.refusal("shippingMappingSet", given)
+        explained = await client.ask(
+            'query Q($c: ID!) { orderExplain(channel: $c, number: "1") { isSeen lookup '
+            "{ state message } } }",
+            c=channel,
+        )
 
     assert refused["code"] == "UNSUPPORTED"
     assert "no orders" in refused["message"]
+    assert explained["orderExplain"]["lookup"]["state"] == "NOT_STARTED"
+    assert "no orders" in explained["orderExplain"]["lookup"]["message"]

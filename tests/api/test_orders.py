@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.ids import Kind, encode
 from reconcile.commands.tokens import Scope
+from reconcile.contract import RejectedOrder
 from reconcile.core.order_types import OrderStage
 from reconcile.deps import Deps
+from reconcile.store.order_mirror import keep_rejected
 from tests.api.asking import Client, client_for
 from tests.api.order_shop import (
     EMAIL,
@@ -124,7 +126,7 @@ async def test_orders_are_filtered_and_paged(api: Client, shop: OrderShop) -> No
     await shop.rows("UPDATE orders SET status = 'SHIPPED' WHERE id = :id", id=numbers[1])
     query = (
         "query Q($after: String, $where: OrderFilterInput) { orders(first: 2, after: $after, "
-        "where: $where) { nodes { number hold { code message by } } "
+        "where: $where) { totalCount nodes { number hold { code message by } } "
         "pageInfo { hasNextPage endCursor } } }"
     )
 
@@ -134,6 +136,7 @@ async def test_orders_are_filtered_and_paged(api: Client, shop: OrderShop) -> No
         page = (await api.ask(query, after=after))["orders"]
         found += [node["number"] for node in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
+        assert page["totalCount"] == 5
 
     assert found == ["1005", "1004", "1003", "1002", "1001"]
     assert page["pageInfo"]["hasNextPage"] is False
@@ -159,7 +162,7 @@ async def test_seen_orders_are_filtered_and_counted(api: Client, shop: OrderShop
     await shop.rows("UPDATE orders SET hold_code = 'X' WHERE id = :id", id=taken)
     query = (
         "query Q($where: RemoteOrderFilterInput) { remoteOrders(where: $where) "
-        "{ nodes { number } } }"
+        "{ totalCount nodes { number } } }"
     )
 
     for where, expected in (
@@ -171,6 +174,7 @@ async def test_seen_orders_are_filtered_and_counted(api: Client, shop: OrderShop
     ):
         data = await api.ask(query, where=where)
         assert [node["number"] for node in data["remoteOrders"]["nodes"]] == expected, where
+        assert data["remoteOrders"]["totalCount"] == len(expected)
     counted = await api.ask(
         "query Q($c: ID!, $no: ID!) { orderCounts(channel: $c) { pending imported held skipped "
         "unsavable onHold } none: orderCounts(channel: $no) { held } }",
@@ -239,6 +243,14 @@ async def test_an_unseen_number_starts_one_lookup(api: Client, shop: OrderShop) 
     """A10: the first question starts a look-up, the second one tells of the same."""
     first = (await api.ask(EXPLAIN, c=shop.channel, n="4711"))["orderExplain"]
     second = (await api.ask(EXPLAIN, c=shop.channel, n=" 4711 "))["orderExplain"]
+    at_once = await api.ask(
+        "query Q($c: ID!) { "
+        + " ".join(
+            f'e{each}: orderExplain(channel: $c, number: "4712") {{ isSeen }}' for each in range(5)
+        )
+        + " }",
+        c=shop.channel,
+    )
     again = await api.do(
         "orderLookup", {"channel": shop.channel, "number": "4711"}, "isNew run { id lookup }"
     )
@@ -249,7 +261,9 @@ async def test_an_unseen_number_starts_one_lookup(api: Client, shop: OrderShop) 
     assert second["lookup"]["run"] == first["lookup"]["run"]
     assert again["isNew"] is False
     assert again["run"]["id"] == first["lookup"]["run"]["id"]
-    assert len(await shop.rows("SELECT id FROM runs WHERE lookup IS NOT NULL")) == 1
+    assert len(at_once) == 5
+    looked_up = await shop.rows("SELECT lookup FROM runs WHERE lookup IS NOT NULL ORDER BY id")
+    assert [row["lookup"] for row in looked_up] == ["4711", "4712"]
 
 
 async def test_a_reading_token_starts_no_lookup(deps: Deps, shop: OrderShop) -> None:
@@ -470,6 +484,30 @@ async def test_what_was_shipped_on_the_channel_says_so(api: Client, shop: OrderS
     assert datetime.fromisoformat(order["endedAt"]) == ended
 
 
+async def test_an_order_nobody_understands_is_in_sight(api: Client, shop: OrderShop) -> None:
+    """What could not be read keeps its number and says what is wrong; it has no total."""
+    async with shop.deps.engine.begin() as conn:
+        rejected = RejectedOrder("r7", "7", "`total` is no amount.")
+        await keep_rejected(conn, shop.channel_id, [rejected], datetime.now(UTC))
+
+    data = await api.ask(
+        "{ remoteOrders { nodes { number unreadable total currency payment lines { sku } "
+        "explain { verdict code } } } }"
+    )
+
+    assert data["remoteOrders"]["nodes"] == [
+        {
+            "number": "7",
+            "unreadable": "`total` is no amount.",
+            "total": None,
+            "currency": "",
+            "payment": "UNKNOWN",
+            "lines": [],
+            "explain": {"verdict": "UNSAVABLE", "code": "NotUnderstood"},
+        }
+    ]
+
+
 async def test_a_run_can_be_about_some_orders(api: Client, shop: OrderShop) -> None:
     """A run takes ids of orders and of remote orders; an unknown one is named by its place."""
     (taken,) = await shop.take(seen_order("1001"))
@@ -491,6 +529,40 @@ async def test_a_run_can_be_about_some_orders(api: Client, shop: OrderShop) -> N
     assert (unknown["code"], unknown["path"]) == ("NOT_FOUND", ["input", "orders", "2"])
     assert (wrong["code"], wrong["path"]) == ("BAD_ID", ["input", "orders", "0"])
     assert (listings["code"], listings["path"]) == ("INVALID", ["input", "orders"])
+
+
+async def test_the_order_operations_are_set_up(api: Client, shop: OrderShop) -> None:
+    """Filters and templates of orders are settings like any other; a wrong field is named."""
+    operation = {"channel": shop.channel, "operation": "GET_ORDERS"}
+    rules = [{"source": "email", "target": "email", "isEnabled": False}]
+    wrong = [{"source": "email", "target": "phone"}]
+
+    done = await api.do(
+        "operationConfigure",
+        {**operation, "settings": {"doubleGetOrders": {"days": 30}}},
+        "operation { settings template { isDefault rules { source target } } }",
+    )
+    changed = await api.do(
+        "templateSet", {**operation, "rules": rules}, "operation { template { isDefault } }"
+    )
+    (refused, *_) = await api.refusal("templateSet", {**operation, "rules": wrong})
+    data = await api.ask(
+        '{ platform(name: "double") { orders { shippingText takesPartialShipments '
+        "facets { name title code } fields { theirs ours } shipmentFields { ours theirs } } } }"
+    )
+
+    assert done["operation"]["settings"] == {"days": 30}
+    assert done["operation"]["template"]["isDefault"] is True
+    assert {"source": "email", "target": "email"} in done["operation"]["template"]["rules"]
+    assert changed["operation"]["template"] == {"isDefault": False}
+    assert refused["path"][:2] == ["input", "rules"]
+    orders = data["platform"]["orders"]
+    assert orders["facets"] == [
+        {"name": "status", "title": "order status", "code": "StatusNotSelected"}
+    ]
+    assert (orders["shippingText"], orders["takesPartialShipments"]) == ("method id", True)
+    assert {"theirs": "note", "ours": "note"} in orders["fields"]
+    assert {"ours": "carrier", "theirs": "carrier"} in orders["shipmentFields"]
 
 
 async def test_the_same_number_on_two_channels_is_two_orders(api: Client, shop: OrderShop) -> None:

@@ -43,6 +43,10 @@ class Desk(Generic[S]):
         """What the store was told of shipments of an order."""
         return self.store.orders.told(order)
 
+    def told_of_gone(self, order: Placed) -> Sequence[Told]:
+        """The same, of an order that the store may not hold any more."""
+        return self.told(order) if order.number in self.store.orders.all() else ()
+
     # --- runs
 
     def poll(self, *orders: Placed, full: bool = False, result: str | None = None) -> Run:

@@ -401,6 +401,29 @@ async def test_log_keeps_no_person() -> None:
     assert "wc_order_" not in shown
 
 
+@pytest.mark.parametrize("junk", ["", "<br />Notice: undefined in x.php "])
+async def test_broken_answer_leaves_no_person_in_the_log(junk: str) -> None:
+    """An order cut off amid its addresses goes neither into the log nor into the error."""
+    counter = Counter()
+    body = junk + json.dumps({**counter.order, "_links": None})[:-9]
+    assert "Ada" in body[:1000]
+    counter.shop.fault("status", status=200, body=body, method="POST")
+    _, error = await tell_until_error(counter.shop.adapter().close([counter.close()]))
+    assert isinstance(error, UnexpectedResponseError)
+    shown = f"{error} {counter.shop.transport.records!r}"
+    assert "Ada" not in shown
+    assert "example.com" not in shown
+    assert "broken JSON" in shown
+
+
+async def test_plugin_without_a_list_of_carriers() -> None:
+    """Where another plugin answers that has no such list, every carrier is a custom one."""
+    counter = Counter()
+    counter.shop.fault("status", status=404, body="{}", path_contains="/providers")
+    assert (await counter.one(counter.write("shipment_tracking"))).outcome is Outcome.APPLIED
+    assert [row["provider"] for row in counter.held["trackings"]] == ["u.p.s"]
+
+
 async def test_time_out_of_a_close_is_told_by_a_look() -> None:
     """After a lost answer the status on the store decides."""
     counter = Counter()

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.woocommerce.sandbox import SandboxOptions, create_sandbox
 from reconcile.contract import (
@@ -23,6 +25,13 @@ from tests.adapters.shops import WooShop
 pytestmark = pytest.mark.anyio
 
 MUG = {"name": "Mug", "sku": "MUG", "regular_price": "5.00"}
+PLAIN = {
+    "status": "processing",
+    "currency": "EUR",
+    "total": "5.00",
+    "date_created_gmt": "2026-11-20T10:00:00",
+    "line_items": [],
+}
 EVER = OrderWindow(datetime(2020, 1, 1, tzinfo=UTC))
 
 
@@ -132,6 +141,46 @@ async def test_list_that_keeps_shrinking_is_given_up() -> None:
         await rows(shop.adapter().orders(EVER, None))
 
 
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("trash"), st.lists(st.integers(0, 500), max_size=150)),
+        st.tuples(st.just("place"), st.lists(st.integers(0, 500), max_size=150)),
+    ),
+    max_size=6,
+)
+
+
+@given(count=st.integers(0, 460), changes=CHANGES)
+async def test_no_order_that_stays_is_missed(
+    count: int, changes: list[tuple[str, list[int]]]
+) -> None:
+    """Whatever enters or leaves the list between two pages, what stays in it is seen."""
+    held = [1_000 * (n + 1) for n in range(count)]
+    staying = set(held)
+    left = list(changes)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        rows = [{**PLAIN, "id": n, "number": str(n)} for n in held[(page - 1) * 100 : page * 100]]
+        total = len(held) if rows or page == 1 else 0
+        headers = {"X-WP-Total": str(total), "X-WP-TotalPages": str(-(-total // 100))}
+        if left:
+            kind, places = left.pop(0)
+            for place in places:
+                if kind == "place":  # anywhere: an old order that was touched comes into the window
+                    after = held[min(place, len(held) - 1)] if held else 0
+                    if after + 1 not in held:
+                        held.insert(held.index(after) + 1 if held else 0, after + 1)
+                elif place < len(held):
+                    staying.discard(held.pop(place))
+        return httpx.Response(200, text=json.dumps(rows), headers=headers)
+
+    shop, _ = open_shop()
+    shop.transport._http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    seen = await rows(shop.adapter().orders(EVER, None))
+    assert {str(n) for n in staying} <= set(seen)
+
+
 async def test_order_the_store_counts_and_never_shows() -> None:
     """A row that is missing each time does not stop the poll for ever."""
     shop, placed = open_shop(3)
@@ -186,17 +235,17 @@ async def test_refunds_are_read_only_where_there_are_any() -> None:
 
 
 async def test_many_refunds_come_in_portions_from_any_cursor() -> None:
-    """Orders with refunds come ten at a time, and a new walk goes on amid them."""
-    shop, placed = open_shop(25)
+    """Orders with refunds come a few at a time, and a new walk goes on amid them."""
+    shop, placed = open_shop(12)
     for order_id in placed:
         shop.sandbox.shop({"do": "refund", "order": int(order_id), "amount": "1.00"})
     pages = [page async for page in shop.adapter().orders(EVER, None)]
-    assert [len(page.rows) for page in pages] == [0, 10, 10, 5]
+    assert [len(page.rows) for page in pages] == [0, 5, 5, 2]
     assert [page.is_last for page in pages] == [False, False, False, True]
     cursor = json.loads(json.dumps(pages[1].cursor))
-    shop.sandbox.shop({"do": "trash", "order": int(placed[10])})
+    shop.sandbox.shop({"do": "trash", "order": int(placed[5])})
     rest = await rows(shop.adapter().orders(EVER, cursor))
-    assert list(rest) == placed[11:]
+    assert list(rest) == placed[6:]
 
 
 async def test_refund_of_an_order_deleted_meanwhile() -> None:
@@ -225,15 +274,22 @@ async def test_window_counts_in_utc_wherever_the_store_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "is_bounded"),
-    [(frozenset({"modified_after"}), False), (frozenset({"brands"}), True), (frozenset(), False)],
+    ("features", "version", "is_bounded"),
+    [
+        ({"modified_after"}, "5.7.1", False),
+        ({"brands"}, "5.7.1", True),
+        ({"weight_unit:kg"}, "10.2.4", False),
+        (set(), "", False),
+    ],
 )
 async def test_old_stores_are_asked_by_creation_too(
-    features: frozenset[str], is_bounded: bool
+    features: set[str], version: str, is_bounded: bool
 ) -> None:
     """A store known not to filter by change gives ninety days of orders, not all of them."""
     shop, _ = open_shop(1, ordered_at="2026-01-01T00:00:00Z")
-    shop.known = AccountInfo("shop.example", "shop.example", "EUR", features=features)
+    shop.known = AccountInfo(
+        "shop.example", "shop", "EUR", features=frozenset(features), version=version
+    )
     since = OrderWindow(datetime.now(UTC) - timedelta(hours=1))
     seen = await rows(shop.adapter().orders(since, None))
     assert (seen == {}) is is_bounded

@@ -7,7 +7,14 @@ from sqlalchemy import text
 
 from reconcile.commands.channels import ChannelEdit, edit
 from reconcile.commands.items import Statement, StatementOutcome, set_quantities
+from reconcile.commands.mappings import set_mapping
+from reconcile.commands.operations import configure
+from reconcile.commands.order_changes import queue_change
+from reconcile.commands.orders import NewShipment, ship
+from reconcile.core.types import Operation
 from reconcile.store.actions import mark_dirty
+from tests.order_double import line
+from tests.reconcile.commands.order_shop import flags, see, sell, take_in
 from tests.reconcile.commands.shop import Shop
 
 pytestmark = pytest.mark.anyio
@@ -63,3 +70,40 @@ async def test_an_older_statement_that_loses_a_race_is_told_so(shop: Shop) -> No
 
     assert result.outcome is StatementOutcome.OLDER
     assert result.item_id > 0
+
+
+async def test_another_filter_waits_for_who_has_an_order(order_shop: Shop) -> None:
+    """Who holds an order queues its run meanwhile, though the channel is being configured."""
+    shop = order_shop
+    (order_id,) = await take_in(shop, sell(shop, line("1", "MUG", 2)))
+    await see(shop, sell(shop, line("1", "MUG")))
+    async with shop.deps.engine.begin() as conn:
+        await conn.execute(text("SELECT id FROM remote_orders ORDER BY id FOR UPDATE"))
+        setting = {"statuses": "open,pending"}
+        configuring = asyncio.create_task(
+            configure(shop.deps, shop.channel_id, Operation.GET_ORDERS, settings=setting, by="test")
+        )
+        await _until_someone_waits(shop)
+        shipping = asyncio.create_task(
+            ship(shop.deps, NewShipment(order_id, tracking_number="T"), by="test")
+        )
+        await conn.execute(text("SET LOCAL lock_timeout = '2s'"))
+        await queue_change(conn, shop.channel_id, Operation.SYNC_ORDERS, [1])
+    await asyncio.wait_for(asyncio.gather(configuring, shipping), 10)
+    assert (await flags(shop, order_id))[1]
+
+
+async def test_a_mapping_reaches_an_order_that_is_being_decided(order_shop: Shop) -> None:
+    """A run that decided without it and takes the mark away meanwhile does not lose it."""
+    shop = order_shop
+    (remote_id,) = await see(shop, sell(shop, line("1", "MUG")))
+    async with shop.deps.engine.begin() as conn:
+        await conn.execute(text("SELECT id FROM remote_orders FOR UPDATE"))
+        mapping = asyncio.create_task(
+            set_mapping(shop.deps, shop.channel_id, "ground", "Standard", by="test")
+        )
+        await _until_someone_waits(shop)
+        await conn.execute(text("UPDATE remote_orders SET verdict = 'HELD', decide = false"))
+    await asyncio.wait_for(mapping, 10)
+    rows = await shop.rows("SELECT id FROM remote_orders WHERE decide")
+    assert [row["id"] for row in rows] == [remote_id]

@@ -315,6 +315,7 @@ async def test_a_run_can_be_about_some_orders(order_shop: Shop) -> None:
         row = (await runs_by_ids(conn, [made.run_id]))[made.run_id]
     imported_of = (await order_row(shop, order_id))["remote_order_id"]
     assert row.order_ids == tuple(sorted((imported_of, remote_id)))
+    assert (await flags(shop, order_id))[1]
 
     refused = {
         ("listing_ids",): RunRequest(Operation.GET_ORDERS, listing_ids=[1]),

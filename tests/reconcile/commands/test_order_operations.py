@@ -89,7 +89,25 @@ async def test_what_is_unsent_is_planned_again(order_shop: Shop) -> None:
     await edit(shop.deps, shop.channel_id, ChannelEdit(policy=WritePolicy.OBSERVE), by="me")
     assert await planned() == [True, False, False]
     await template_set(shop.deps, shop.channel_id, GET, Template(), by="me")
+    decided = [(await flags(shop, order))[0] for order in (waiting, untouched, done)]
+    assert decided == [False, True, False]
     assert await planned() == [False, False, False]
+
+
+async def test_what_failed_is_tried_with_other_settings(order_shop: Shop) -> None:
+    """A permanent failure of sending was bound to settings that no longer hold."""
+    shop = order_shop
+    await shop.rows(
+        "INSERT INTO failures (channel_id, object_id, action, write_group, input_hash, reason,"
+        " message) SELECT :c, 'shipment:1', kind, 'g', 'h', 'bad', 'x'"
+        " FROM unnest(ARRAY['FULFILL', 'CLOSE', 'ACKNOWLEDGE', 'SYNC']) AS kind",
+        c=shop.channel_id,
+    )
+    await configure(shop.deps, shop.channel_id, SYNC, settings={"complete": True}, by="me")
+    left = {row["action"] for row in await shop.rows("SELECT action FROM failures")}
+    assert left == {"ACKNOWLEDGE", "SYNC"}
+    await configure(shop.deps, shop.channel_id, GET, settings={"mark": True}, by="me")
+    assert {row["action"] for row in await shop.rows("SELECT action FROM failures")} == {"SYNC"}
 
 
 async def test_templates_of_orders_know_their_fields(order_shop: Shop) -> None:

@@ -15,30 +15,27 @@ from reconcile.core.fulfilling import (
     shippable,
 )
 from reconcile.core.keys import canonical_json
+from reconcile.core.mapping import Template
 from reconcile.core.order_content import order_content
 from reconcile.core.order_types import (
+    CloseWhen,
     OrderContext,
     OrderFilter,
     OrderStage,
+    OrderStatus,
     OrderVerdict,
     OurOrderField,
+    RemoteOrder,
     SeenOrder,
     ShipmentState,
 )
 from reconcile.core.orders import plan_order
-from reconcile.core.mapping import Template
 from reconcile.core.types import WritePolicy
-from tests.reconcile.core.order_samples import SECRET, SENT_KINDS
-from tests.reconcile.core.order_worlds import (
-    Step,
-    Story,
-    apply,
-    contexts,
-    seen_orders,
-    stories,
-    thorough,
-    told,
-)
+from tests.reconcile.core.order_samples import SECRET, SENT_KINDS, remote
+from tests.reconcile.core.order_samples import context as plain_context
+from tests.reconcile.core.order_samples import seen as plain_seen
+from tests.reconcile.core.order_story import Step, Story, stories, told
+from tests.reconcile.core.order_worlds import contexts, seen_orders, thorough
 
 WILLING = OrderFilter(days=None)
 
@@ -241,7 +238,7 @@ def test_the_order_of_lines_does_not_matter(
     assert _keys(made, context) == _keys(other, context)
 
 
-def _shuffled(seen: SeenOrder, random: Random) -> "object":
+def _shuffled(seen: SeenOrder, random: Random) -> RemoteOrder:
     lines, fulfillments = list(seen.remote.lines), list(seen.remote.fulfillments)
     random.shuffle(lines)
     random.shuffle(fulfillments)
@@ -272,13 +269,17 @@ def test_parts_wait_where_no_parts_are_taken(
 
 
 def test_the_model_gets_somewhere() -> None:
-    """The stories are not all about orders that are never imported and never shipped."""
-    from tests.reconcile.core.order_samples import context as plain_context
-    from tests.reconcile.core.order_samples import seen as plain_seen
-
-    story = Story(plain_seen(), plain_context(), plain_seen().remote)
-    for step in (("decide", 0, 0), ("ship", 1, 2), ("ship", 1, 1), ("sync", 0, 0)):
-        story.take(("decide", 0, 0) if step[0] == "decide" else step)
+    """An order is imported, shipped in two parts and closed there; the model plays along."""
+    story = Story(plain_seen(), plain_context(closes=frozenset({CloseWhen.SHIPPED})), remote())
+    story.decide()
+    for _ in range(3):
+        story.take(("ship", 1, 1))
+        story.sync()
+        story.poll()
     assert story.seen.imported is not None
-    assert apply is not None
-    assert sum(story.sent.values()) == 2
+    assert story.seen.imported.status is OrderStatus.SHIPPED
+    assert not story.seen.imported.is_closed_there
+    story.sync()
+    assert story.seen.imported.is_closed_there
+    assert sum(story.sent.values()) == 3
+    assert story.plans_of() == ()

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from reconcile.commands.channels import NewChannel, connect
 from reconcile.commands.mappings import set_mapping
 from reconcile.commands.operations import configure
 from reconcile.commands.orders import NewShipment, NewShipmentLine, ship
@@ -42,6 +43,15 @@ class OrderStage:
     async def open(self, *, mapped: Sequence[str] = ("ground",)) -> None:
         """Connect the store and map shipping texts."""
         await self.stage.connect()
+        await self._map(mapped)
+
+    async def open_as(self, name: str) -> None:
+        """Connect the store of that name as a channel of that name; one shipping text is mapped."""
+        wish = NewChannel(name, "double", {"store": name, "secret": "right"})
+        self.stage.channel_id = await connect(self.stage.deps, wish, by="test")
+        await self._map(("ground",))
+
+    async def _map(self, mapped: Sequence[str]) -> None:
         for text in mapped:
             await set_mapping(self.stage.deps, self.channel_id, text, "Standard", by="test")
         await self.settle()
@@ -102,8 +112,9 @@ class OrderStage:
         """Our copy of an order."""
         rows = await self.stage.rows(
             "SELECT o.* FROM orders o JOIN remote_orders r ON r.id = o.remote_order_id"
-            " WHERE r.remote_id = :id",
+            " WHERE r.remote_id = :id AND r.channel_id = :channel_id",
             id=order.id,
+            channel_id=self.channel_id,
         )
         assert len(rows) == 1, f"{len(rows)} orders"
         return rows[0]

@@ -1,5 +1,6 @@
 """A sale on one channel reaches the others, and every quantity is explained down to the orders."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,10 @@ from reconcile.stock_explain import (
 )
 from reconcile.store.deductions import Rewritten
 from reconcile.worker import drain_until_idle
+from tests.order_double import ORDER_SUPPORT
+from tests.order_double import line as shop_line
 from tests.platform_double import double_platform
+from tests.reconcile.runtime.order_stage import OrderStage
 from tests.reconcile.runtime.stage import PUBLISH, SYNC, Stage, make_stage
 from tests.reconcile.store.sold import at, deduct, import_order, line, order, see, sell, ship
 from tests.store_double import DoubleStore, variant
@@ -110,6 +114,79 @@ async def test_a_sale_starts_the_sync_where_syncs_run_by_themselves(street: Stre
     assert street.held() == (12, 7)
     run = (await street.stage.rows("SELECT * FROM runs ORDER BY id DESC LIMIT 1"))[0]
     assert (run["trigger"], run["result"], run["is_full"]) == ("CHANGE", "SUCCEEDED", False)
+
+
+async def test_sales_statements_and_syncs_at_once(street: Street) -> None:
+    """Nobody waits for another in a circle, and in the end both stores hold what is left."""
+    stage, engine = street.stage, street.stage.deps.engine
+    skus = ["MUG", *(f"S{number}" for number in range(8))]
+    for store, channel_id in ((stage.store, street.main), (street.other, street.market)):
+        stage.channel_id = channel_id
+        for sku in skus[1:]:
+            store.add(sku, variant(sku, "1", 1))
+            await stage.offer(sku, "1")
+        await stage.run(SYNC, full=True)
+    stage.channel_id = street.main
+
+    async def state(turn: int, named: list[str]) -> None:
+        await set_quantities(
+            stage.deps, [Statement(sku, 90 + turn, at(turn / 10)) for sku in named], by="me"
+        )
+
+    for turn in range(4):
+        pages = [
+            [order(f"{turn}-{n}", line(sku), hours=50) for n, sku in enumerate(named)]
+            for named in (skus, skus[::-1])
+        ]
+        for channel_id in (street.main, street.market):
+            stage.channel_id = channel_id
+            await stage.ask(SYNC)
+        stage.channel_id = street.main
+        work = asyncio.gather(
+            sell(engine, street.main, *pages[0], hours=50),
+            sell(engine, street.market, *pages[1], hours=50),
+            state(turn, skus),
+            state(turn + 1, skus[::-1]),
+            *(drain_until_idle(stage.deps, each) for each in (street.main, street.market)),
+        )
+        await asyncio.wait_for(work, 30)
+    await street.sync()
+    held = {
+        (sku, store.by_sku(sku)[1].quantity)
+        for sku in skus
+        for store in (stage.store, street.other)
+    }
+    assert held == {(sku, 94 - 8) for sku in skus}
+
+
+async def test_one_poll_and_one_sync(engine: AsyncEngine) -> None:
+    """A sale seen by a poll is on the other store after its sync, without anybody asking for it."""
+    store, other = DoubleStore(), DoubleStore(account_id="account-other")
+    platform = double_platform({"main": store, "other": other}, orders=ORDER_SUPPORT)
+    main = OrderStage(make_stage(engine, platform=platform, store=store))
+    await main.open_as("main")
+    market = OrderStage(make_stage(engine, platform=platform, store=other))
+    await market.open_as("other")
+    await set_quantities(main.stage.deps, [Statement("MUG", 12)], by="me")
+    for each in (main, market):
+        each.store.add("Mug", variant("MUG", "1", 1))
+        await each.stage.offer("MUG", "1")
+        await each.stage.run(SYNC, full=True)
+        await schedule(each.stage.deps, each.channel_id, SYNC, Interval(3600), by="test")
+    sold = main.order(shop_line("1", "MUG", 5))
+    await main.get()
+    await market.settle()
+    assert other.by_sku("MUG")[1].quantity == 7
+    await main.ship(sold, {"1": 2})
+    await main.send()
+    for each in (main, market):
+        await each.settle()
+        await each.stage.run(SYNC)
+        assert each.store.by_sku("MUG")[1].quantity == 7
+    main.touch(sold, status="canceled")
+    await main.get()
+    await market.settle()
+    assert other.by_sku("MUG")[1].quantity == 10
 
 
 async def test_shipping_raises_nothing(street: Street) -> None:

@@ -7,11 +7,15 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.core.order_types import Address, OrderVerdict, RemoteOrder
 from reconcile.store.attempts import AttemptFilter, list_attempts
 from reconcile.store.retention import erase_due, retention_of, retention_of_remote
 from reconcile.worker import clean
+from tests.order_double import HOME
+from tests.order_double import line as plain_line
+from tests.reconcile.runtime.order_stage import order_stage
 from tests.reconcile.runtime.stage import Stage
 from tests.reconcile.store.sold import DAY, at, import_order, line, order, see, ship
 
@@ -221,6 +225,41 @@ async def test_the_worker_erases_by_itself(stage: Stage) -> None:
     stage.clock.advance(at(5) + 31 * DAY - stage.clock())
     await clean(stage.deps)
     assert await found(stage) == set()
+
+
+async def test_through_the_whole_life_of_an_order(engine: AsyncEngine) -> None:
+    """Polled, imported, shipped, sent, erased, and shown again by the store: nothing is left."""
+    shop = order_stage(engine)
+    await shop.open()
+    home = replace(HOME, first_name="Zebulon", line1="1 Zebra Lane", phone="+49-zebra")
+    theirs = shop.order(
+        replace(plain_line("1", "MUG", 2), custom={"Engraving": "Zebulon"}),
+        ship_to=home,
+        email="zebulon@1.example",
+        note="ring-the-zebra",
+    )
+    await shop.get()
+    await shop.ship(theirs, {"1": 1})
+    await shop.send()
+    assert await shop.shipments(theirs) == [("OURS", "PUSHED")]
+    await shop.stage.change(
+        """
+UPDATE attempts SET request = CAST(:body AS jsonb), response = CAST(:body AS jsonb)
+WHERE action_ids <> '{}'
+""",
+        body='{"billing": {"phone": "+49-zebra"}}',
+    )
+    assert len({table for table, _ in await found(shop.stage)}) >= 2
+    await keep_for(shop.stage, 30)
+    shop.stage.clock.advance(30 * DAY + timedelta(minutes=1))
+    await clean(shop.stage.deps)
+    assert await found(shop.stage) == set()
+    shop.touch(theirs, note="ring-the-zebra twice", ship_to=replace(home, line2="Zebra Tower"))
+    run = await shop.get()
+    assert run["result"] == "SUCCEEDED"
+    assert await found(shop.stage) == set()
+    ours = await shop.ours(theirs)
+    assert (ours["hold_code"], ours["status"]) == (None, "PARTIALLY_SHIPPED")
 
 
 def test_an_imported_order_says_what_becomes_of_its_data() -> None:

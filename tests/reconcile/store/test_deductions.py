@@ -246,6 +246,30 @@ UPDATE listing_variants SET link_state = 'LINKED',
     assert await town.rows() == [("MUG", 1, None)]
 
 
+async def test_what_was_written_resolves_to_the_same(town: Town) -> None:
+    """No order is named again for what is as it should be: digital, closed, shipped, no SKU."""
+    engine = town.shop.deps.engine
+    ids = await see(
+        engine,
+        town.main,
+        order("1", replace(line("MUG", 2), is_digital=True)),
+        order("2", line("MUG", 2), line(None, 1, key="2")),
+        order("3", line("MUG", 2, canceled=2), line("CUP", 0, key="2")),
+        order("4", line("MUG", 2, canceled=1)),
+        order("5", line("MUG", 2), is_digital=True),
+        order("6", line("MUG", 2), stage=OrderStage.DRAFT),
+        order("7", line("MUG", 2)),
+        order("8", line("MUG", 1, ref="nowhere")),
+    )
+    closed = await import_order(engine, ids[1])
+    await town.shop.rows("UPDATE orders SET status = 'CLOSED' WHERE id = :id", id=closed)
+    left = await import_order(engine, ids[6])
+    await ship(engine, left, {"1": 2}, hours=5)
+    await deduct(engine, town.main, ids)
+    async with engine.connect() as conn:
+        assert await resolve_again(conn, town.main) == ()
+
+
 async def test_a_removed_channel_keeps_only_what_has_left(town: Town) -> None:
     """Units on the shelf are for sale again once their channel is gone; what left stays gone."""
     engine = town.shop.deps.engine
