@@ -144,12 +144,7 @@ def order_steps(order: OrderRow, lines: Sequence[OrderLineRow]) -> Iterator[str]
         yield f"Shipped by {order.shipping_policy}, the mapping of {text}."
     for line in lines:
         yield _our_line(line)
-    for missing in order.missing:
-        if missing.cause != _EMPTY:
-            yield f"Missing: {missing.message.rstrip('.')}."
-    empty = [item.field.replace("_", " ") for item in order.missing if item.cause == _EMPTY]
-    if empty:
-        yield f"Empty on the channel: {', '.join(empty)}."
+    yield from _missing(order)
     if order.hold is not None:
         who = order.hold.by or "the rules"
         since = "" if order.hold.since is None else f" since {at(order.hold.since)}"
@@ -165,6 +160,15 @@ def order_steps(order: OrderRow, lines: Sequence[OrderLineRow]) -> Iterator[str]
         yield f"Closed on the channel by us {at(order.closed_there_at)}."
     if order.acknowledged_at is not None:
         yield f"Acknowledged on the channel {at(order.acknowledged_at)}."
+
+
+def _missing(order: OrderRow) -> Iterator[str]:
+    for missing in order.missing:
+        if missing.cause != _EMPTY:
+            yield f"Missing: {missing.message.rstrip('.')}."
+    empty = [item.field.replace("_", " ") for item in order.missing if item.cause == _EMPTY]
+    if empty:
+        yield f"Empty on the channel: {', '.join(empty)}."
 
 
 def _our_line(line: OrderLineRow) -> str:

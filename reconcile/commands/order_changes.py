@@ -75,14 +75,22 @@ async def write_order(conn: AsyncConnection, order: LockedOrder, **values: Any) 
     )
 
 
-async def plan_again(conn: AsyncConnection, order: LockedOrder, *, decide: bool = False) -> None:
-    """SYNC_ORDERS plans the order once more, with `decide` GET_ORDERS decides it once more."""
-    values: dict[str, Any] = {"fulfill": True}
-    if decide:
-        values["decide"] = True
+async def send_again(conn: AsyncConnection, order: LockedOrder) -> None:
+    """SYNC_ORDERS plans the order once more, by itself where it runs."""
     await conn.execute(
-        update(remote_orders).where(remote_orders.c.id == order.remote_order_id).values(values)
+        update(remote_orders)
+        .where(remote_orders.c.id == order.remote_order_id)
+        .values(fulfill=True)
     )
+    await queue_change(conn, order.channel.id, Operation.SYNC_ORDERS, [order.remote_order_id])
+
+
+async def decide_again(conn: AsyncConnection, order: LockedOrder) -> None:
+    """GET_ORDERS decides the order once more, by itself where it runs; asks the channel nothing."""
+    await conn.execute(
+        update(remote_orders).where(remote_orders.c.id == order.remote_order_id).values(decide=True)
+    )
+    await queue_change(conn, order.channel.id, Operation.GET_ORDERS, [])
 
 
 async def queue_change(

@@ -15,11 +15,11 @@ from reconcile.commands.errors import refuse
 from reconcile.commands.lookups import channel_of, refuse_stopped, require_operation
 from reconcile.commands.order_changes import (
     call_back,
+    decide_again,
     lock_order,
-    plan_again,
-    queue_change,
     retake_stock,
     ring,
+    send_again,
     write_order,
 )
 from reconcile.commands.runs import RequestedRun
@@ -119,7 +119,8 @@ async def hold(deps: Deps, order_id: int, reason: str, *, by: str) -> None:
             "OrderOnHold",
             f"The order was put on hold by {by} before this was sent",
         )
-        await plan_again(conn, order, decide=True)
+        await decide_again(conn, order)
+        await send_again(conn, order)
     _log.info("order_held", order_id=order_id, by=by)
     await ring(deps, order.channel.id)
 
@@ -145,9 +146,8 @@ async def release(deps: Deps, order_id: int, *, by: str) -> None:
         if status is OrderStatus.CANCELED and order.row["canceled_at"] is None:
             values["canceled_at"] = remote.ended_at or deps.clock()
         await write_order(conn, order, **values)
-        await plan_again(conn, order, decide=True)
-        await queue_change(conn, order.channel.id, Operation.GET_ORDERS, [])
-        await queue_change(conn, order.channel.id, Operation.SYNC_ORDERS, [order.remote_order_id])
+        await decide_again(conn, order)
+        await send_again(conn, order)
         stock = await retake_stock(conn, order)
     _log.info("order_released", order_id=order_id, by=by)
     await ring(deps, order.channel.id, stock)
@@ -167,8 +167,8 @@ async def close(deps: Deps, order_id: int, *, by: str) -> None:
             closed_by=by,
             **_NO_HOLD,
         )
-        await plan_again(conn, order, decide=True)
-        await queue_change(conn, order.channel.id, Operation.SYNC_ORDERS, [order.remote_order_id])
+        await decide_again(conn, order)
+        await send_again(conn, order)
         stock = await retake_stock(conn, order)
     _log.info("order_closed", order_id=order_id, by=by)
     await ring(deps, order.channel.id, stock)

@@ -17,11 +17,11 @@ from reconcile.commands.errors import CommandError, Problem, refuse
 from reconcile.commands.order_changes import (
     LockedOrder,
     call_back,
+    decide_again,
     lock_order,
-    plan_again,
-    queue_change,
     retake_stock,
     ring,
+    send_again,
     write_order,
 )
 from reconcile.core.actions import Reason
@@ -32,7 +32,6 @@ from reconcile.core.order_types import (
     ShipmentOrigin,
     ShipmentState,
 )
-from reconcile.core.types import Operation
 from reconcile.deps import Deps
 from reconcile.store.order_tables import shipment_lines, shipments
 
@@ -40,6 +39,8 @@ _log = structlog.get_logger(__name__)
 
 _AHEAD = timedelta(minutes=5)
 """Clocks differ; a shipment further ahead than this has not left."""
+_BEFORE = timedelta(days=1)
+"""Who knows the day alone says midnight; a shipment further before its order is a slip."""
 LONGEST = 500
 """Characters of a text that goes to a channel."""
 MOST = 500
@@ -163,7 +164,7 @@ async def ship(deps: Deps, new: NewShipment, *, by: str) -> int:
         if known is not None:
             return known
         ordered_at = order.seen.remote.created_at
-        if new.shipped_at is not None and new.shipped_at < ordered_at:
+        if new.shipped_at is not None and new.shipped_at < ordered_at - _BEFORE:
             message = (
                 f"Nothing leaves before it was ordered, which was {ordered_at:%Y-%m-%d %H:%M %Z}."
             )
@@ -184,8 +185,7 @@ async def ship(deps: Deps, new: NewShipment, *, by: str) -> int:
         )
         imported = replace(order.imported, shipments=(*order.imported.shipments, made))
         await _count(conn, order, imported)
-        await plan_again(conn, order)
-        await queue_change(conn, order.channel.id, Operation.SYNC_ORDERS, [order.remote_order_id])
+        await send_again(conn, order)
         stock = await retake_stock(conn, order)
     _log.info(
         "shipment_recorded",
@@ -306,8 +306,8 @@ async def void_shipment(deps: Deps, shipment_id: int, *, by: str) -> None:
         )
         imported = replace(order.imported, shipments=kept)
         await _count(conn, order, imported)
-        await plan_again(conn, order, decide=True)
-        await queue_change(conn, order.channel.id, Operation.SYNC_ORDERS, [order.remote_order_id])
+        await decide_again(conn, order)
+        await send_again(conn, order)
         stock = await retake_stock(conn, order)
     _log.info("shipment_voided", shipment_id=shipment_id, order_id=order.id, by=by)
     await ring(deps, order.channel.id, stock)

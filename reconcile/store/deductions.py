@@ -7,7 +7,7 @@ to that, and the other channels are set going when it changes what they are told
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +47,9 @@ async def rewrite(
     if not ids:
         return Rewritten()
     seen = await load_seen(conn, channel_id, ids, lock=True)
-    wanted = Counter((int(order.id), units) for order in seen for units in deductions_of(order))
+    wanted = Counter(
+        (int(order.id), _in_order(units)) for order in seen for units in deductions_of(order)
+    )
     if await _is_removed(conn, channel_id):
         wanted = Counter({key: n for key, n in wanted.items() if key[1].left_at is not None})
     held = await _held(conn, "remote_order_id = ANY(:ids)", {"ids": ids})
@@ -59,6 +61,17 @@ async def rewrite(
             surplus[owned] -= 1
             removed[row_id] = owned
     return await _replace(conn, channel_id, removed, list(added.elements()))
+
+
+def _in_order(units: DeductedUnits) -> DeductedUnits:
+    """Nothing leaves before it was ordered, whatever a store's clock or a person says.
+
+    Otherwise units ordered after a statement would seem to have left before it, and shipping them
+    would raise what is told.
+    """
+    if units.left_at is None or units.left_at >= units.ordered_at:
+        return units
+    return replace(units, left_at=units.ordered_at)
 
 
 async def release_channel(conn: AsyncConnection, channel_id: int) -> Rewritten:

@@ -230,12 +230,17 @@ async def unflag(conn: AsyncConnection, ids: Sequence[int], name: str) -> None:
 async def unseen_open(
     conn: AsyncConnection, channel_id: int, before: datetime, after: int, limit: int
 ) -> Sequence[RowMapping]:
-    """Orders that are not finished here and were last seen before a moment: id and their id."""
+    """Orders that are not finished here and were last seen before a moment: id and their id.
+
+    Finished is what is shipped, closed or canceled; and what was left out and takes nothing off the
+    stock. Lists leave out what lies in a trash, so only a read by id shows that it went there.
+    """
     result = await conn.execute(
         text("""
 SELECT r.id, r.remote_id FROM remote_orders r LEFT JOIN orders o ON o.remote_order_id = r.id
 WHERE r.channel_id = :channel_id AND r.id > :after AND r.observed_at < :before AND r.gone IS NULL
-  AND CASE WHEN o.id IS NULL THEN r.verdict IN ('HELD', 'UNSAVABLE', 'PENDING')
+  AND CASE WHEN o.id IS NULL THEN r.verdict <> 'SKIPPED' OR EXISTS (
+               SELECT 1 FROM deductions d WHERE d.remote_order_id = r.id AND d.left_at IS NULL)
            ELSE o.status IN ('OPEN', 'PARTIALLY_SHIPPED') END
 ORDER BY r.id LIMIT :limit
 """),

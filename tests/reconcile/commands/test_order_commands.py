@@ -159,7 +159,7 @@ async def test_a_closed_order_is_over(order_shop: Shop) -> None:
     assert (row["status"], row["closed_by"]) == ("CLOSED", "ann")
     assert row["closed_at"] is not None
     assert await shop.rows("SELECT 1 FROM deductions") == []
-    assert await changes(shop) == [("SYNC_ORDERS", [row["remote_order_id"]])]
+    assert await changes(shop) == [("GET_ORDERS", []), ("SYNC_ORDERS", [row["remote_order_id"]])]
     for refused in (
         close(shop.deps, order_id, by="ann"),
         hold(shop.deps, order_id, "late", by="ann"),
@@ -191,9 +191,11 @@ async def test_a_run_is_queued_only_where_it_could_start(order_shop: Shop) -> No
     shop = order_shop
     first, second = await take_in(shop, sell(shop, line("1", "MUG")), sell(shop, line("1", "CUP")))
     await configure(shop.deps, shop.channel_id, Operation.SYNC_ORDERS, paused=True, by="me")
+    await configure(shop.deps, shop.channel_id, Operation.GET_ORDERS, enabled=False, by="me")
     await close(shop.deps, first, by="ann")
     assert await changes(shop) == []
     assert await flags(shop, first) == (True, True)
+    await configure(shop.deps, shop.channel_id, Operation.GET_ORDERS, enabled=True, by="me")
 
     await configure(shop.deps, shop.channel_id, Operation.SYNC_ORDERS, paused=False, by="me")
     await hold(shop.deps, second, "wait", by="ann")

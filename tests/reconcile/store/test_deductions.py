@@ -113,7 +113,8 @@ async def test_what_leaves_after_the_statement_changes_nothing(town: Town) -> No
 
 async def test_what_had_left_before_the_statement_is_no_longer_deducted(town: Town) -> None:
     """A shipment that was told late lay before the count: its units were counted as gone."""
-    (remote_id,) = await see(town.shop.deps.engine, town.main, order("1001", line("MUG", 3)))
+    sold = order("1001", line("MUG", 3), hours=-9)
+    (remote_id,) = await see(town.shop.deps.engine, town.main, sold)
     await deduct(town.shop.deps.engine, town.main, [remote_id])
     order_id = await import_order(town.shop.deps.engine, remote_id)
     await town.shop.settle()
@@ -122,6 +123,18 @@ async def test_what_had_left_before_the_statement_is_no_longer_deducted(town: To
     assert result.skus == ("MUG",)
     assert await town.deducted() == 1
     assert await town.stale() == {town.main, town.market}
+
+
+async def test_nothing_leaves_before_it_was_ordered(town: Town) -> None:
+    """A shipment dated before its order, and before the statement, raises no quantity."""
+    engine = town.shop.deps.engine
+    (remote_id,) = await see(engine, town.main, order("1001", line("MUG", 2), hours=3))
+    await deduct(engine, town.main, [remote_id])
+    order_id = await import_order(engine, remote_id)
+    await ship(engine, order_id, {"1": 2}, hours=-48)
+    assert await deduct(engine, town.main, [remote_id]) == Rewritten()
+    assert await town.rows() == [("MUG", 2, at(3))]
+    assert await town.deducted() == 2
 
 
 async def test_a_canceled_order_gives_its_units_back(town: Town) -> None:
@@ -344,7 +357,9 @@ async def test_one_order_seen_by_two_workers_is_deducted_once(town: Town) -> Non
 async def test_deductions_are_listed_newest_first(town: Town) -> None:
     """A page names order and channel, and says which rows still count."""
     engine = town.shop.deps.engine
-    ids = await see(engine, town.main, *(order(str(n), line("MUG", n)) for n in (1, 2, 3)))
+    ids = await see(
+        engine, town.main, *(order(str(n), line("MUG", n), hours=-9) for n in (1, 2, 3))
+    )
     order_id = await import_order(engine, ids[0])
     await ship(engine, order_id, {"1": 1}, hours=-1)
     await deduct(engine, town.main, ids)
