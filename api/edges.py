@@ -140,6 +140,7 @@ async def retention(context: Context, order_id: int) -> "Retention | None":
     return Retention.from_value(
         retention_of(
             None if kept_for is None else kept_for.retention_days,
+            status=row.status,
             last_shipped_at=row.last_shipped_at,
             canceled_at=row.canceled_at,
             erased_at=row.erased_at,

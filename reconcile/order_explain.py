@@ -212,6 +212,7 @@ async def _imported(
     steps.append(disabled_step(_disabled(seen, context)))
     retention = retention_of(
         channel.retention_days,
+        status=order.status,
         last_shipped_at=order.last_shipped_at,
         canceled_at=order.canceled_at,
         erased_at=order.erased_at,

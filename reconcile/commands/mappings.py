@@ -48,14 +48,14 @@ def _checked(shipping_text: str, policy: str) -> str:
 async def _changed(conn: AsyncConnection, channel_id: int, shipping_text: str) -> None:
     """Orders with this text that are not imported are decided once more, without a poll."""
     await decide_with_text(conn, channel_id, shipping_text)
-    await queue_change(conn, channel_id, Operation.GET_ORDERS, [])
+    await queue_change(conn, channel_id, Operation.GET_ORDERS)
 
 
 async def _changed_meanwhile(deps: Deps, channel_id: int, shipping_text: str) -> None:
     """An order that was first seen and decided just before the commit did not know of it."""
     async with deps.engine.begin() as conn:
         if await decide_with_text(conn, channel_id, shipping_text):
-            await queue_change(conn, channel_id, Operation.GET_ORDERS, [])
+            await queue_change(conn, channel_id, Operation.GET_ORDERS)
 
 
 async def set_mapping(

@@ -138,7 +138,7 @@ async def _send_again(conn: AsyncConnection, channel_id: int) -> None:
     """What is still to reach the channel is planned as it would be sent now."""
     await try_again(conn, channel_id, Operation.SYNC_ORDERS)
     await plan_unsent(conn, channel_id)
-    await queue_change(conn, channel_id, Operation.SYNC_ORDERS, [])
+    await queue_change(conn, channel_id, Operation.SYNC_ORDERS)
 
 
 async def _filter_changed(conn: AsyncConnection, channel: Channel) -> None:
@@ -148,7 +148,7 @@ async def _filter_changed(conn: AsyncConnection, channel: Channel) -> None:
     settings = (await load_operations(conn, channel))[Operation.GET_ORDERS].settings
     if support is not None and support.acknowledges(settings):
         await decide_unacknowledged(conn, channel.id)
-    await queue_change(conn, channel.id, Operation.GET_ORDERS, [])
+    await queue_change(conn, channel.id, Operation.GET_ORDERS)
 
 
 async def schedule(
@@ -253,7 +253,7 @@ async def _template_changed(conn: AsyncConnection, channel_id: int, operation: O
     match operation:
         case Operation.GET_ORDERS:
             await decide_untouched(conn, channel_id)
-            await queue_change(conn, channel_id, operation, [])
+            await queue_change(conn, channel_id, operation)
         case Operation.SYNC_ORDERS:
             await _send_again(conn, channel_id)
         case _:

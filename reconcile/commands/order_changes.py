@@ -82,7 +82,7 @@ async def send_again(conn: AsyncConnection, order: LockedOrder) -> None:
         .where(remote_orders.c.id == order.remote_order_id)
         .values(fulfill=True)
     )
-    await queue_change(conn, order.channel.id, Operation.SYNC_ORDERS, [order.remote_order_id])
+    await queue_change(conn, order.channel.id, Operation.SYNC_ORDERS)
 
 
 async def decide_again(conn: AsyncConnection, order: LockedOrder) -> None:
@@ -90,15 +90,13 @@ async def decide_again(conn: AsyncConnection, order: LockedOrder) -> None:
     await conn.execute(
         update(remote_orders).where(remote_orders.c.id == order.remote_order_id).values(decide=True)
     )
-    await queue_change(conn, order.channel.id, Operation.GET_ORDERS, [])
+    await queue_change(conn, order.channel.id, Operation.GET_ORDERS)
 
 
-async def queue_change(
-    conn: AsyncConnection, channel_id: int, operation: Operation, order_ids: Sequence[int]
-) -> int | None:
-    """Queue a run over these remote orders, where the operation runs at all; what has changed.
+async def queue_change(conn: AsyncConnection, channel_id: int, operation: Operation) -> int | None:
+    """Queue a run over the orders that are marked, where the operation runs at all; its id.
 
-    For GET_ORDERS no orders at all means: decide what is marked, ask the channel for nothing.
+    GET_ORDERS then decides and asks the channel for nothing. Many changes at once are one run.
     """
     runnable = select(operations.c.operation).where(
         operations.c.channel_id == channel_id,
@@ -108,7 +106,6 @@ async def queue_change(
     )
     if (await conn.execute(runnable)).first() is None:
         return None
-    ids = sorted(set(order_ids))
     # One that is being started this moment may have looked already, so it is no use to wait for.
     waiting = (
         select(runs.c.id)
@@ -118,7 +115,7 @@ async def queue_change(
             runs.c.state == RunState.QUEUED,
             runs.c.started_at.is_(None),
             runs.c.trigger == "CHANGE",
-            runs.c.order_ids == ids,
+            runs.c.order_ids == [],
             ~runs.c.cancel_requested,
         )
         .limit(1)
@@ -131,7 +128,7 @@ async def queue_change(
             "operation": operation,
             "side": operation.side,
             "trigger": "CHANGE",
-            "order_ids": ids,
+            "order_ids": [],
         }
         made = await conn.execute(insert(runs).values(values).returning(runs.c.id))
         run_id = made.scalar_one()

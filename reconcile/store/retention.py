@@ -1,8 +1,8 @@
 """Erasing personal data of orders once it is no longer needed (A20), and saying when that will be.
 
 Personal data stands in the two `personal` columns and, as far as it was sent, in the attempts of
-the order's actions; of the imprint only the digest of the address goes. What was erased is not taken in again: whoever stores
-an observation looks at `erased_at`.
+the order's actions; of the imprint only the digest of the address goes. What was erased is not
+taken in again: whoever stores an observation looks at `erased_at`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.order_types import OrderVerdict
+from reconcile.core.order_types import OrderStatus, OrderVerdict
 
 _ERASING_LOCK = 7_420_312
 """Key of the advisory lock that lets one worker at a time erase."""
@@ -21,7 +21,8 @@ SELECT r.id FROM remote_orders r
 JOIN channels c ON c.id = r.channel_id AND c.retention_days IS NOT NULL
 LEFT JOIN orders o ON o.remote_order_id = r.id
 WHERE (r.erased_at IS NULL OR o.id IS NOT NULL AND o.erased_at IS NULL)
-  AND CASE WHEN o.id IS NOT NULL THEN greatest(o.last_shipped_at, o.canceled_at)
+  AND CASE WHEN o.status IN ('OPEN', 'PARTIALLY_SHIPPED') THEN NULL
+           WHEN o.id IS NOT NULL THEN greatest(o.last_shipped_at, o.canceled_at)
            WHEN r.verdict IN ('SKIPPED', 'UNSAVABLE') THEN coalesce(r.modified_at, r.ordered_at)
       END <= CAST(:now AS timestamptz) - make_interval(secs => c.retention_days * 86400.0)
 ORDER BY r.id LIMIT :limit FOR UPDATE OF r SKIP LOCKED
@@ -73,11 +74,15 @@ class Retention:
 def retention_of(
     days: int | None,
     *,
+    status: OrderStatus,
     last_shipped_at: datetime | None,
     canceled_at: datetime | None,
     erased_at: datetime | None,
 ) -> Retention:
-    """What holds for an imported order of a channel that keeps personal data for `days`."""
+    """What holds for an imported order of a channel that keeps personal data for `days`.
+
+    An order of which something is still to be shipped keeps it: the parcel needs the address.
+    """
     if stands := _without_end(days, erased_at):
         return stands
     events = [
@@ -85,6 +90,12 @@ def retention_of(
         for at, what in ((last_shipped_at, "last shipment"), (canceled_at, "cancellation"))
         if at is not None
     ]
+    if status is OrderStatus.PARTIALLY_SHIPPED:
+        message = (
+            "Personal data is kept, for units of the order are still to be shipped; it is erased "
+            f"{days} days after the last of them has left, or the order is closed or canceled."
+        )
+        return Retention(None, None, message)
     if not events:
         message = (
             "Personal data is kept, for the order has never shipped and was not canceled; it is "

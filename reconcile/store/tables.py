@@ -286,7 +286,7 @@ runs = Table(
     flag("is_full"),
     flag("plan_only"),
     Column("scope", ARRAY(BigInteger), comment="listing ids; null: what is dirty, or all"),
-    Column("order_ids", ARRAY(BigInteger), comment="scope of a run over orders: remote_orders.id"),
+    Column("order_ids", ARRAY(BigInteger), comment="remote_orders.id; empty: what is marked"),
     Column("lookup", Text, comment="GET_ORDERS: only look for the order of this number"),
     Column("state", Text, nullable=False, server_default="QUEUED"),
     Column("result", Text),
@@ -306,6 +306,12 @@ runs = Table(
     Column("planned_at", Time),
     Column("finished_at", Time),
     Index("ix_runs_channel_id", "channel_id", "id"),
+)
+Index(
+    "ix_runs_lookup",
+    runs.c.channel_id,
+    runs.c.lookup,
+    postgresql_where=runs.c.lookup.is_not(None),
 )
 Index(
     "ix_runs_open",

@@ -36,6 +36,9 @@ async def shop(api: Client, deps: Deps) -> OrderShop:
     return await order_shop(api, deps)
 
 
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 async def refused(api: Client, mutation: str, given: dict[str, Any]) -> tuple[str, list[str]]:
     """Code and path of the one reason a mutation was refused."""
     (error,) = await api.refusal(mutation, given)
@@ -45,7 +48,9 @@ async def refused(api: Client, mutation: str, given: dict[str, Any]) -> tuple[st
 
 async def test_parts_are_shipped_until_nothing_remains(api: Client, shop: OrderShop) -> None:
     """A part, then the rest: shipments, lines and status follow."""
-    (number,) = await shop.take(seen_order("1001", line("1", "MUG", 2), line("2", "CUP")))
+    (number,) = await shop.take(
+        seen_order("1001", line("1", "MUG", 2), line("2", "CUP"), created_at=NEW_YEAR)
+    )
     mug, _cup = await shop.lines(number)
     selection = (
         "shipment { origin state trackingNumber carrier service trackingUrl notifyCustomer "

@@ -3,6 +3,7 @@
 Also the command line in this process, against that instance. Must not import what runs inside it.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,29 @@ class Instance:
 
     def kill_part(self, name: str) -> int:
         """End the `server` or the `worker` process without any warning; returns its process id."""
+        part = self.part(name)
+        os.kill(part, signal.SIGKILL)
+        return part
+
+    @contextlib.contextmanager
+    def second_worker(self) -> Iterator[None]:
+        """Let another worker process help for a while."""
+        process = self._spawn("worker", "--lifeline")
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def part(self, name: str) -> int:
+        """Process id of the supervised `server` or `worker`."""
         word = {"server": b"serve", "worker": b"worker"}[name]
         assert self._process is not None
         parent = self._process.pid
@@ -157,7 +181,6 @@ class Instance:
         while time.monotonic() < deadline:
             for child in _children(parent):
                 if word in _command(child):
-                    os.kill(child, signal.SIGKILL)
                     return child
             time.sleep(0.05)
         raise AssertionError(f"no {name} process under {parent}")

@@ -1,9 +1,13 @@
 """Orders that are not imported and orders that change afterwards: what is said, what is done."""
 
+import os
+import signal
 from typing import Any
 
+from tallyport.following import follow_run
 from tests.features.conftest import Open
 from tests.features.desk import Desk
+from tests.features.live import Instance
 from tests.features.order_hands import moment
 from tests.features.rows import feature
 from tests.features.shops import Shop
@@ -303,10 +307,11 @@ def test_nothing_ordered_and_another_currency_are_imported_as_they_are(
     empty = orders.buy(lines=[])
     dollars = orders.buy(sku=sku, currency="USD")
 
-    woo_desk.poll(result="SUCCEEDED")
+    run = woo_desk.poll(result="SUCCEEDED")
 
     assert woo_desk.ours(dollars)["currency"] == "USD"
-    assert "USD" in woo_desk.why(dollars)
+    said = [each["reason"]["message"] for each in run.of("IMPORT_ORDER")]
+    assert len([message for message in said if "USD" in message and "EUR" in message]) == 1
     for order in (zero, empty):
         assert woo_desk.imported(order)
         refused = woo_desk.try_ship(order)
@@ -343,3 +348,38 @@ def test_one_number_on_two_channels_is_two_orders(platform: str, open_shop: Open
     assert second.units(two) == {"MUG": (0, 2)}
     shown: Shop[Any] = first.shop
     assert shown.done("orders", "show", first.ours(one)["id"])["remoteId"] == one.id
+
+
+@feature("A9")
+def test_two_workers_with_the_same_page_import_each_order_once(
+    woo_desk: Desk[WooStore], instance: Instance
+) -> None:
+    """One worker falls asleep with a page in its hands and wakes when another has imported it."""
+    woo_desk.settle()
+    woo_desk.shop.add("MUG", quantity=900)
+    woo_desk.store.orders.many(250, sku=woo_desk.shop.sku("MUG"), quantity=1)
+    match = {"method": "GET", "path_contains": "/wc/v3/orders", "nth": 2, "times": 1}
+    woo_desk.store.fault("delay", seconds=1, match=match)
+    since = woo_desk.store.serial()
+    sleeper = instance.part("worker")
+    run_id = woo_desk.shop.done("run", "get-orders", woo_desk.shop.name, "--no-wait")["id"]
+    woo_desk.shop.wait(woo_desk.store.struck, "the second page is asked for")
+
+    os.kill(sleeper, signal.SIGSTOP)
+    try:
+        with instance.second_worker():
+            run = follow_run(woo_desk.shop.api, run_id)
+            os.kill(sleeper, signal.SIGCONT)
+            assert run["result"] == "SUCCEEDED", run
+            woo_desk.poll(full=True, result="SUCCEEDED")
+    finally:
+        os.kill(sleeper, signal.SIGCONT)
+
+    rows = woo_desk.rows("--limit", "1000")
+    assert len(rows) == len({row["remoteId"] for row in rows}) == 250
+    orders = woo_desk.rows("--status", "open", "--limit", "1000")
+    assert len({row["order"]["id"] for row in orders}) == 250
+    told = woo_desk.shop.done("items", "explain", woo_desk.shop.sku("MUG"))
+    assert told["deductions"] is not None
+    asked = [row for row in woo_desk.store.requests(since) if row["method"] == "GET"]
+    assert len([row for row in asked if row["route"].endswith("/orders")]) <= 8

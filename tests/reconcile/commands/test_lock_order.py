@@ -88,7 +88,7 @@ async def test_another_filter_waits_for_who_has_an_order(order_shop: Shop) -> No
             ship(shop.deps, NewShipment(order_id, tracking_number="T"), by="test")
         )
         await conn.execute(text("SET LOCAL lock_timeout = '2s'"))
-        await queue_change(conn, shop.channel_id, Operation.SYNC_ORDERS, [1])
+        await queue_change(conn, shop.channel_id, Operation.SYNC_ORDERS)
     await asyncio.wait_for(asyncio.gather(configuring, shipping), 10)
     assert (await flags(shop, order_id))[1]
 

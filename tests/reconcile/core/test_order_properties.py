@@ -153,6 +153,24 @@ def test_what_is_shipped_there_is_recorded_once(
 
 
 @thorough
+@given(seen_orders(), contexts(), stories, stories)
+def test_a_shipment_seen_before_its_outcome_is_known_stays_ours(
+    seen: SeenOrder, context: OrderContext, story: list[Step], rest: list[Step]
+) -> None:
+    """It got there, nobody knows, and the store shows it: nothing is shipped or recorded twice."""
+    lost: list[Step] = [("ship", 0, 1), ("sync", 1, 0), ("poll", 0, 0), ("decide", 0, 0)]
+    days = [("decide", 0, 0), *story[:5], *lost, *rest]
+    made = told(*_willing(seen, context), days)
+    made._confirm()
+    made.poll()
+    made.decide()
+    assert all(count == 1 for count in made.sent.values())
+    assert made.seen.imported is not None
+    ids = [one for item in made.seen.imported.shipments for one in item.remote_ids]
+    assert len(ids) == len(set(ids))
+
+
+@thorough
 @given(seen_orders(), contexts(), stories)
 def test_what_remains_is_never_negative(
     seen: SeenOrder, context: OrderContext, story: list[Step]

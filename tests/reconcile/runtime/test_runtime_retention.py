@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from reconcile.core.order_types import Address, OrderVerdict, RemoteOrder
+from reconcile.core.order_types import Address, OrderStatus, OrderVerdict, RemoteOrder
 from reconcile.store.attempts import AttemptFilter, list_attempts
 from reconcile.store.retention import erase_due, retention_of, retention_of_remote
 from reconcile.worker import clean
@@ -126,6 +126,7 @@ async def shipped(stage: Stage, remote_order_id: int, hours: float) -> None:
         "SELECT id FROM orders WHERE remote_order_id = :id", id=remote_order_id
     )
     await ship(stage.deps.engine, order_id, {"1": 1}, hours)
+    await stage.change("UPDATE orders SET status = 'SHIPPED' WHERE id = :id", id=order_id)
 
 
 async def test_everything_personal_is_erased(stage: Stage) -> None:
@@ -169,7 +170,9 @@ async def test_counted_from_the_last_shipment_or_the_cancellation(stage: Stage) 
     await shipped(stage, shipped_id, hours=0)
     await shipped(stage, shipped_id, hours=240)
     await stage.change(
-        "UPDATE orders SET canceled_at = :at WHERE remote_order_id = :id", at=at(24), id=canceled_id
+        "UPDATE orders SET canceled_at = :at, status = 'CANCELED' WHERE remote_order_id = :id",
+        at=at(24),
+        id=canceled_id,
     )
     await keep_for(stage, 60)
     assert await erase(stage, at(24) + 60 * DAY) == 1
@@ -239,7 +242,7 @@ async def test_through_the_whole_life_of_an_order(engine: AsyncEngine) -> None:
         note="ring-the-zebra",
     )
     await shop.get()
-    await shop.ship(theirs, {"1": 1})
+    await shop.ship(theirs)
     await shop.send()
     assert await shop.shipments(theirs) == [("OURS", "PUSHED")]
     await shop.stage.change(
@@ -259,18 +262,38 @@ WHERE action_ids <> '{}'
     assert run["result"] == "SUCCEEDED"
     assert await found(shop.stage) == set()
     ours = await shop.ours(theirs)
-    assert (ours["hold_code"], ours["status"]) == (None, "PARTIALLY_SHIPPED")
+    assert (ours["hold_code"], ours["status"]) == (None, "SHIPPED")
 
 
 def test_an_imported_order_says_what_becomes_of_its_data() -> None:
     """When it is erased, when it was, or why it is kept."""
-    said = retention_of(None, last_shipped_at=at(0), canceled_at=None, erased_at=None)
+    said = retention_of(
+        None, status=OrderStatus.SHIPPED, last_shipped_at=at(0), canceled_at=None, erased_at=None
+    )
     assert (said.erases_at, "indefinitely" in said.message) == (None, True)
-    said = retention_of(30, last_shipped_at=None, canceled_at=None, erased_at=None)
+    said = retention_of(
+        30, status=OrderStatus.OPEN, last_shipped_at=None, canceled_at=None, erased_at=None
+    )
     assert (said.erases_at, "never shipped" in said.message) == (None, True)
-    said = retention_of(30, last_shipped_at=at(0), canceled_at=at(1), erased_at=None)
+    said = retention_of(
+        30,
+        status=OrderStatus.CANCELED,
+        last_shipped_at=at(0),
+        canceled_at=at(1),
+        erased_at=None,
+    )
     assert (said.erases_at, "cancellation" in said.message) == (at(1) + 30 * DAY, True)
-    said = retention_of(None, last_shipped_at=at(0), canceled_at=None, erased_at=at(9))
+    said = retention_of(
+        30,
+        status=OrderStatus.PARTIALLY_SHIPPED,
+        last_shipped_at=at(0),
+        canceled_at=None,
+        erased_at=None,
+    )
+    assert (said.erases_at, "still to be shipped" in said.message) == (None, True)
+    said = retention_of(
+        None, status=OrderStatus.SHIPPED, last_shipped_at=at(0), canceled_at=None, erased_at=at(9)
+    )
     assert (said.erases_at, said.erased_at) == (None, at(9))
 
 
