@@ -39,7 +39,7 @@ from reconcile.portion import MovedError, Portion, StoppedError
 from reconcile.results import FINAL, Ended
 from reconcile.side_work import WORK, SideWork, Writes
 from reconcile.store import actions as action_rows
-from reconcile.store import mirror
+from reconcile.store import mirror, run_rows
 from reconcile.store.channel_state import pause_channel, show_budget
 from reconcile.store.channels import Channel
 from reconcile.store.leases import Lease, LeaseLostError, fence
@@ -202,8 +202,15 @@ class Execution:
                 assert_never(event)
 
     async def _ends(self, conn: AsyncConnection, portion: Portion, ids: Sequence[int]) -> bool:
-        """Whether no further request leaves: the slice is over, paused, or the run is canceled."""
-        if portion.touched and self.until is not None and self.deps.clock() >= self.until:
+        """Whether no further request leaves: the slice is over, paused, or the run is canceled.
+
+        Between two requests a run that is to plan comes first: what it finds may be more urgent.
+        """
+        now = self.deps.clock()
+        if portion.touched and self.until is not None and now >= self.until:
+            return True
+        side = self.lease.side
+        if portion.touched and await run_rows.gives_way(conn, self.channel.id, side, now):
             return True
         return await action_rows.is_stopped(conn, self.channel.id, self.channel.revision, ids)
 

@@ -24,7 +24,7 @@ from reconcile.core.order_types import (
     RemoteFulfillment,
     SeenOrder,
 )
-from reconcile.core.shipped import channel_shipments, has_left, ships, units_seen
+from reconcile.core.shipped import channel_shipments, has_left, may_leave, ships, units_seen
 from reconcile.core.types import Value
 
 __all__ = [
@@ -136,6 +136,9 @@ def _look(seen: SeenOrder, order: ImportedOrder) -> _Look:
     changes = differences(order.imprint, now)
     if not changes or not has_left(seen) or order.status is OrderStatus.CLOSED:
         return _Look(changes, None)
+    if not may_leave(seen):
+        # Returns and refunds of what has left whole, or a clean-up there: there is nothing to stop.
+        return _Look((), None)
     is_canceled = any(item.field == "canceled" and item.after is True for item in changes)
     said = in_words(changes, _titles(seen, order))
     if is_canceled:

@@ -87,12 +87,14 @@ def remaining(order: ImportedOrder) -> Mapping[str, int]:
 def status_of(order: ImportedOrder, remote: RemoteOrder, gone: str | None) -> OrderStatus:
     """Where an imported order stands; one that a person closed stays closed.
 
-    An order of which nothing is to be shipped is done when the channel says so.
+    An order of which nothing is to be shipped is done when the channel says so. What has left whole
+    stays shipped, though it is refunded or thrown away there afterwards.
     """
     if order.status is OrderStatus.CLOSED:
         return OrderStatus.CLOSED
     if gone is not None or remote.stage is OrderStage.CANCELED:
-        return OrderStatus.CANCELED
+        is_over = bool(standing(order)) and not any(remaining(order).values())
+        return OrderStatus.SHIPPED if is_over else OrderStatus.CANCELED
     if not remote.is_digital and any(remaining(order).values()):
         return OrderStatus.PARTIALLY_SHIPPED if standing(order) else OrderStatus.OPEN
     if standing(order) or remote.stage is OrderStage.COMPLETED:
@@ -151,6 +153,20 @@ def has_left(seen: SeenOrder) -> bool:
     """Whether anything left, by whoever's hand; an order called completed alone says nothing."""
     recorded = () if seen.imported is None else standing(seen.imported)
     return bool(recorded) or bool(fulfillments_of_theirs(seen))
+
+
+def may_leave(seen: SeenOrder) -> bool:
+    """Whether anything could still leave, by our copy or by what is seen, or is to be sent."""
+    order = seen.imported
+    if order is None:
+        return ships(seen.remote)
+    if any(item.state is ShipmentState.RECORDED for item in order.shipments):
+        return True
+    shipped = units_shipped(order)
+    now = {} if is_canceled(seen) else units_seen(seen.remote)
+    return any(remaining(order).values()) or any(
+        units > shipped[line] for line, units in now.items()
+    )
 
 
 def _is_same(theirs: RemoteFulfillment, ours: Shipment, seen_ids: frozenset[str]) -> bool:

@@ -18,6 +18,7 @@ from reconcile.core.order_types import (
     ShipmentField,
     ShipmentState,
 )
+from reconcile.core.orders import hold_of
 from reconcile.core.types import Operation
 from reconcile.store.channels import Channel, ChannelOperation, load_operations
 from reconcile.store.seen_orders import load_seen
@@ -141,8 +142,9 @@ def _unshippable(order: SeenOrder, imported: ImportedOrder, shipment_id: int) ->
     shipment = _shipment(imported, shipment_id)
     if shipment is None or shipment.state is not ShipmentState.RECORDED:
         return "The shipment was taken back or is on the channel already"
-    if imported.hold is not None:
-        return f"The order is on hold: {imported.hold.message}"
+    hold = hold_of(order)
+    if hold is not None:
+        return f"The order is on hold: {hold.message}"
     if order.gone is not None or order.remote.stage is OrderStage.CANCELED:
         return "The order was canceled on the channel"
     return ""

@@ -38,6 +38,20 @@ LIMIT 1
     return result.mappings().one_or_none()
 
 
+async def gives_way(conn: AsyncConnection, channel_id: int, side: Side, now: datetime) -> bool:
+    """Whether another run of the side is to read or plan now, while this one only sends."""
+    result = await conn.execute(
+        text("""
+SELECT EXISTS (SELECT 1 FROM runs
+WHERE channel_id = :channel_id AND side = :side AND finished_at IS NULL AND next_at <= :now
+  AND state IN ('QUEUED', 'FETCHING', 'PLANNED')
+  AND NOT plan_only AND NOT (is_full AND scope IS NULL))
+"""),
+        {"channel_id": channel_id, "side": side, "now": now},
+    )
+    return bool(result.scalar_one())
+
+
 async def save_phase(
     conn: AsyncConnection, run_id: int, phase: Mapping[str, Any], state: str | None = None
 ) -> None:

@@ -1,4 +1,4 @@
-"""Stock across channels: what is stated once, what orders take off it, what each channel is told."""
+"""Stock across channels: what is stated, what orders take off it, what each channel is told."""
 
 import time
 from collections.abc import Sequence

@@ -64,7 +64,6 @@ async def test_a_held_order_waits_for_its_release(order_shop: Shop) -> None:
     await release(shop.deps, order_id, by="ann")
     row = await order_row(shop, order_id)
     assert (row["hold_code"], row["hold_by"], row["held_at"]) == (None, None, None)
-    remote_id = row["remote_order_id"]
     assert await changes(shop) == [("GET_ORDERS", []), ("SYNC_ORDERS", [])]
     assert (shop.channel_id, Side.ORDERS) in shop.bell.rings
     with pytest.raises(CommandError, match="not on hold"):

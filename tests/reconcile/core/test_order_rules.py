@@ -423,3 +423,15 @@ def test_equal_orders_have_equal_keys() -> None:
     assert _same(remote)
     one, other = (plan_order(seen(item), context()).plan.actions[0] for item in (remote(), MORE))
     assert one.key != other.key
+
+
+@pytest.mark.parametrize(
+    "now", [remote(**CANCELED), remote(line(canceled=3)), remote(line(quantity=2))]
+)
+def test_what_has_left_whole_is_not_held(now: RemoteOrder) -> None:
+    """A return, a refund or a clean-up there stops nothing, for nothing more can leave."""
+    order = kept(None, replace(PUSHED, lines={"l1": 3}), now=now)
+    assert hold_of(order) is None
+    assert _changed(order)[1] is None
+    recorded = kept(None, shipment(units=3), now=now)
+    assert hold_of(recorded) is not None
