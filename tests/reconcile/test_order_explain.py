@@ -11,7 +11,7 @@ from reconcile.commands.mappings import set_mapping
 from reconcile.commands.operations import Interval, configure, schedule, template_set
 from reconcile.commands.orders import NewShipment, hold, request_lookup, ship
 from reconcile.core.mapping import MappingRule, Template
-from reconcile.core.order_types import OrderVerdict, ShippingText
+from reconcile.core.remote_order_types import OrderVerdict, ShippingText
 from reconcile.core.types import Operation
 from reconcile.order_explain import (
     OrderExplanation,

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from reconcile.core.order_types import RemoteOrderLine, SeenOrder
+from reconcile.core.order_types import SeenOrder
+from reconcile.core.remote_order_types import RemoteOrderLine
 from reconcile.core.types import Operation
 from reconcile.store import order_copy
 from reconcile.store.deductions import rewrite

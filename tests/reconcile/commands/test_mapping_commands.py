@@ -5,7 +5,7 @@ import pytest
 from reconcile.commands.errors import CommandError
 from reconcile.commands.mappings import remove_mapping, set_mapping
 from reconcile.commands.operations import configure
-from reconcile.core.order_types import ShippingText
+from reconcile.core.remote_order_types import ShippingText
 from reconcile.core.types import Operation, Side
 from reconcile.store.shipping import (
     TextFilter,

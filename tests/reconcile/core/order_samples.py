@@ -6,21 +6,23 @@ from typing import Any
 
 from reconcile.core.actions import ActionKind
 from reconcile.core.order_types import (
-    Address,
     ImportedOrder,
     OrderContext,
     OrderFacet,
     OrderFilter,
     OrderLine,
-    OrderStage,
     OrderStatus,
-    PaymentStatus,
-    RemoteOrder,
-    RemoteOrderLine,
     SeenOrder,
     Shipment,
     ShipmentOrigin,
     ShipmentState,
+)
+from reconcile.core.remote_order_types import (
+    Address,
+    OrderStage,
+    PaymentStatus,
+    RemoteOrder,
+    RemoteOrderLine,
     ShippingText,
 )
 from reconcile.core.orders import imprint

@@ -15,15 +15,17 @@ from reconcile.core.fulfilling import check_shipment, plan_fulfillment, shippabl
 from reconcile.core.order_types import (
     Hold,
     OrderContext,
-    OrderStage,
     OrderStatus,
-    RemoteFulfillment,
-    RemoteOrder,
-    RemoteOrderLine,
     SeenOrder,
     Shipment,
     ShipmentOrigin,
     ShipmentState,
+)
+from reconcile.core.remote_order_types import (
+    OrderStage,
+    RemoteFulfillment,
+    RemoteOrder,
+    RemoteOrderLine,
 )
 from reconcile.core.orders import plan_order
 from tests.reconcile.core.order_samples import NOW, SECRET, address

@@ -19,21 +19,23 @@ from reconcile.core.fulfilling import (
 from reconcile.core.order_types import (
     CloseWhen,
     Hold,
-    Impediment,
     ImportedOrder,
     OrderContext,
     OrderFilter,
     OrderLine,
-    OrderStage,
     OrderStatus,
-    OrderVerdict,
-    RemoteFulfillment,
-    RemoteOrder,
-    RemoteOrderLine,
     SeenOrder,
     Shipment,
     ShipmentOrigin,
     ShipmentState,
+)
+from reconcile.core.remote_order_types import (
+    Impediment,
+    OrderStage,
+    OrderVerdict,
+    RemoteFulfillment,
+    RemoteOrder,
+    RemoteOrderLine,
     ShippingText,
 )
 from reconcile.core.orders import follows, imprint

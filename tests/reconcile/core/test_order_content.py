@@ -12,7 +12,8 @@ from reconcile.core.order_content import (
     validate_import_template,
     validate_shipment_template,
 )
-from reconcile.core.order_types import Address, OurOrderField, ShipmentField
+from reconcile.core.order_types import OurOrderField, ShipmentField
+from reconcile.core.remote_order_types import Address
 from tests.reconcile.core.order_samples import line, remote, shipment
 
 FIELDS = {f"their_{field.value}": field for field in OurOrderField}

@@ -11,17 +11,15 @@ from reconcile.core.actions import ActionKind
 from reconcile.core.deducting import counts, deducted, deductions_of
 from reconcile.core.fulfilling import check_shipment, shippable
 from reconcile.core.order_types import (
-    Basis,
-    DeductedUnits,
     OrderContext,
-    OrderStage,
     OrderStatus,
-    RemoteFulfillment,
     SeenOrder,
     Shipment,
     ShipmentOrigin,
     ShipmentState,
 )
+from reconcile.core.remote_order_types import OrderStage, RemoteFulfillment
+from reconcile.core.deducting import Basis, DeductedUnits
 from reconcile.core.orders import plan_order
 from reconcile.core.stock import (
     OrderedUnits,

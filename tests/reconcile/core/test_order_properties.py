@@ -21,14 +21,12 @@ from reconcile.core.order_types import (
     CloseWhen,
     OrderContext,
     OrderFilter,
-    OrderStage,
     OrderStatus,
-    OrderVerdict,
     OurOrderField,
-    RemoteOrder,
     SeenOrder,
     ShipmentState,
 )
+from reconcile.core.remote_order_types import OrderStage, OrderVerdict, RemoteOrder
 from reconcile.core.orders import plan_order
 from reconcile.core.types import WritePolicy
 from tests.reconcile.core.order_samples import SECRET, SENT_KINDS, remote

@@ -10,17 +10,19 @@ from reconcile.core.imprinting import differences, imprint
 from reconcile.core.order_codes import OrderCode
 from reconcile.core.order_types import (
     Hold,
-    Impediment,
     OrderContext,
     OrderFilter,
     OrderPlan,
-    OrderStage,
     OrderStatus,
+    SeenOrder,
+    ShipmentState,
+)
+from reconcile.core.remote_order_types import (
+    Impediment,
+    OrderStage,
     OrderVerdict,
     RemoteFulfillment,
     RemoteOrder,
-    SeenOrder,
-    ShipmentState,
     ShippingText,
 )
 from reconcile.core.orders import follows, hold_of, plan_order, shipping_policy

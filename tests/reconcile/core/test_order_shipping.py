@@ -18,14 +18,12 @@ from reconcile.core.order_types import (
     CloseWhen,
     Hold,
     OrderContext,
-    OrderStage,
     OrderStatus,
-    RemoteFulfillment,
-    RemoteOrder,
     SeenOrder,
     Shipment,
     ShipmentState,
 )
+from reconcile.core.remote_order_types import OrderStage, RemoteFulfillment, RemoteOrder
 from reconcile.core.types import Failure, WritePolicy
 from tests.reconcile.core.order_samples import (
     HOUR,

@@ -12,7 +12,7 @@ from reconcile.commands.channels import NewChannel, connect
 from reconcile.commands.mappings import set_mapping
 from reconcile.commands.operations import configure
 from reconcile.commands.orders import NewShipment, NewShipmentLine, ship
-from reconcile.core.order_types import RemoteOrderLine
+from reconcile.core.remote_order_types import RemoteOrderLine
 from reconcile.core.types import Operation, Side, Value
 from reconcile.deps import Tuning
 from reconcile.worker import drain, drain_until_idle

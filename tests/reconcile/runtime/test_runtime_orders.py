@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.commands.mappings import set_mapping
 from reconcile.commands.orders import close, release, request_lookup
-from reconcile.core.order_types import RemoteFulfillment, ShippingText
+from reconcile.core.remote_order_types import RemoteFulfillment, ShippingText
 from reconcile.core.types import Operation, WritePolicy
 from tests.order_double import line
 from tests.reconcile.runtime.order_stage import GET, SEND, OrderStage, order_stage

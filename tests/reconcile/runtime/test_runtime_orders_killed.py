@@ -10,7 +10,6 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.commands.mappings import set_mapping
-from reconcile.deps import Tuning
 from tests.order_double import StoreOrder, line
 from tests.reconcile.runtime.order_stage import GET, SEND, OrderStage, order_stage
 from tests.reconcile.runtime.test_runtime_killed_anywhere import _Killer, _killing
@@ -132,18 +131,20 @@ async def test_statements_per_page_are_constant(engine: AsyncEngine) -> None:
     assert await cost(1) == await cost(9)
 
 
-async def test_set_mapping_while_the_run_decides(engine: AsyncEngine) -> None:
-    """A mapping that is set between two slices is not lost, whichever way they meet."""
-    shop = order_stage(engine, tuning=Tuning(slice=timedelta(milliseconds=40)))
+async def test_mapped_while_the_run_polls(engine: AsyncEngine) -> None:
+    """A mapping that is set between two pages is not lost, whichever orders are stored by then."""
+    shop = order_stage(engine)
     await shop.open(mapped=())
     for _ in range(15):
         shop.order(line("1", "A"))
-    run_id = await shop.stage.ask(GET)
-    for number in range(200):
-        if not await shop.slice():
-            break
-        if number == 1:
+
+    async def map_on_second_page() -> None:
+        if shop.store.requests.count("orders") == 1:
+            shop.stage.hook.before_request = None
             await set_mapping(shop.stage.deps, shop.channel_id, "ground", "Standard", by="test")
-    await shop.settle()
-    assert (await shop.stage.run_row(run_id))["state"] == "REPORTED"
+
+    shop.stage.hook.before_request = map_on_second_page
+    run = await shop.get()
+    assert run["state"] == "REPORTED"
+    assert shop.stage.hook.before_request is None
     assert await shop.stage.value("SELECT count(*) FROM orders") == 15

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from reconcile.core.order_types import Address, OrderStatus, OrderVerdict, RemoteOrder
+from reconcile.core.order_types import OrderStatus
+from reconcile.core.remote_order_types import Address, OrderVerdict, RemoteOrder
 from reconcile.store.attempts import AttemptFilter, list_attempts
 from reconcile.store.retention import erase_due, retention_of, retention_of_remote
 from reconcile.worker import clean

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from reconcile.core.order_types import (
+from reconcile.core.remote_order_types import (
     Address,
     OrderStage,
     RemoteOrder,

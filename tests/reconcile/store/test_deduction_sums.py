@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from reconcile.core.deducting import deducted
-from reconcile.core.order_types import Basis, DeductedUnits
+from reconcile.core.deducting import Basis, DeductedUnits
 from reconcile.store.deduction_reads import (
     counted_orders,
     deducted_now,

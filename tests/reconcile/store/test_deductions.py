@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from reconcile.commands.channels import NewChannel, connect
 from reconcile.commands.items import Statement, set_quantities
 from reconcile.commands.operations import Interval, schedule
-from reconcile.core.order_types import OrderStage
+from reconcile.core.remote_order_types import OrderStage
 from reconcile.core.types import Operation
 from reconcile.store.deduction_reads import (
     deducted_now,

@@ -7,13 +7,8 @@ import pytest
 from sqlalchemy import event
 
 from reconcile.commands.orders import NewShipment, NewShipmentLine, hold, ship, void_shipment
-from reconcile.core.order_types import (
-    OrderStatus,
-    OrderVerdict,
-    OurOrderField,
-    ShipmentOrigin,
-    ShipmentState,
-)
+from reconcile.core.order_types import OrderStatus, OurOrderField, ShipmentOrigin, ShipmentState
+from reconcile.core.remote_order_types import OrderVerdict
 from reconcile.store.orders import (
     OrderFilter,
     count_orders,
