@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?= -n auto --maxprocesses 4
+SEEDS ?= 20
 
-.PHONY: setup demo test test-deep lint format features schema lock bench
+.PHONY: setup demo test test-deep lint format features schema lock bench chaos
 
 setup: $(STAMP)
 
@@ -27,6 +28,10 @@ test: $(STAMP)
 
 test-deep: $(STAMP)
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Real processes killed, stopped and lied to; `make chaos SEEDS=200` takes a while.
+chaos: $(STAMP)
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS)
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -122,6 +122,15 @@ def retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
     return min(max(moment - now, timedelta(0)), _MAX_WAIT)
 
 
+def stated_time(headers: httpx.Headers) -> datetime | None:
+    """The other side's clock as its answer states it; None where it does not."""
+    try:
+        moment = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 def parse_json(content: bytes) -> tuple[bool, Json]:
     """Whether the content is JSON, and its value; a byte order mark in front is forgiven.
 

@@ -59,11 +59,9 @@ def mutation(
     """
 
     def decorate(resolver: Resolver[Payload]) -> StrawberryField:
-        name = resolver.__name__
-
         @functools.wraps(resolver)
         async def resolve(info: Any, input: Any) -> Payload:  # noqa: A002 - its name in GraphQL
-            require(info.context, scope, name)
+            require(info.context, scope, info.field_name)
             try:
                 return await resolver(info, input)
             except CommandError as error:

@@ -7,14 +7,8 @@ import strawberry
 from reconcile.commands.items import StatementOutcome
 from reconcile.commands.tokens import Scope
 from reconcile.core.actions import ActionKind, GuardKind, Standing
-from reconcile.core.order_types import (
-    OrderStage,
-    OrderStatus,
-    OrderVerdict,
-    PaymentStatus,
-    ShipmentOrigin,
-    ShipmentState,
-)
+from reconcile.core.order_types import OrderStatus, ShipmentOrigin, ShipmentState
+from reconcile.core.remote_order_types import OrderStage, OrderVerdict, PaymentStatus
 from reconcile.core.states import ActionState, RunResult, RunState
 from reconcile.core.types import (
     FieldGroup,

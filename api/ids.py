@@ -67,13 +67,18 @@ def decode(text: str, *kinds: Kind) -> tuple[Kind, int]:
     if found is None or found[0] not in {kind.value for kind in Kind}:
         example = encode(kinds[0] if kinds else Kind.LISTING, 42)
         raise BadIdError(
-            f"This is not an id of a {wanted}. Ids are opaque strings such as {example!r}, "
+            f"This is not an id of {_article(wanted)}. Ids are opaque strings such as {example!r}, "
             "taken from an `id` field of an earlier answer; names and SKUs are not ids."
         )
     kind = Kind(found[0])
     if kinds and kind not in kinds:
-        raise BadIdError(f"This is the id of a {kind.value}; the id of a {wanted} is needed here.")
+        given = _article(kind.value)
+        raise BadIdError(f"This is the id of {given}; the id of {_article(wanted)} is needed here.")
     return kind, found[1]
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'AEIOaeiou' else 'a'} {noun}"
 
 
 def number_of(text: str, kind: Kind) -> int:

@@ -14,7 +14,7 @@ from api.ids import Kind, number_of
 from reconcile.commands.errors import CommandError
 from reconcile.commands.orders import request_lookup
 from reconcile.commands.tokens import Scope
-from reconcile.core.order_types import OrderVerdict
+from reconcile.core.remote_order_types import OrderVerdict
 from reconcile.core.types import Operation
 from reconcile.order_explain import Lookup, explain_order
 from reconcile.order_explain import OrderMatch as OrderMatchValue

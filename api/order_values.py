@@ -10,8 +10,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.scalars import as_json
-from reconcile.core.order_types import Address as AddressValue
-from reconcile.core.order_types import RemoteFulfillment, ShippingText
+from reconcile.core.remote_order_types import Address as AddressValue
+from reconcile.core.remote_order_types import RemoteFulfillment, ShippingText
 from reconcile.store.orders import MissingData, OrderHold
 from reconcile.store.retention import Retention as RetentionValue
 

@@ -22,7 +22,8 @@ from api.order_values import (
 )
 from api.paging import After, Connection, First, connection, page_request
 from api.shipments import OrderLine, Shipment
-from reconcile.core.order_types import OrderStatus, PaymentStatus
+from reconcile.core.order_types import OrderStatus
+from reconcile.core.remote_order_types import PaymentStatus
 from reconcile.store.orders import OrderFilter, OrderRow, count_orders, list_orders
 
 if TYPE_CHECKING:

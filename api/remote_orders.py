@@ -21,8 +21,8 @@ from api.order_values import (
 )
 from api.paging import After, Connection, First, connection, page_request
 from api.scalars import as_json
-from reconcile.core.order_types import OrderStage, OrderVerdict, PaymentStatus
-from reconcile.core.order_types import RemoteOrderLine as RemoteOrderLineValue
+from reconcile.core.remote_order_types import OrderStage, OrderVerdict, PaymentStatus
+from reconcile.core.remote_order_types import RemoteOrderLine as RemoteOrderLineValue
 from reconcile.store.remote_orders import OrderCounts as OrderCountsRow
 from reconcile.store.remote_orders import (
     RemoteOrderFilter,
@@ -206,6 +206,11 @@ class RemoteOrderFilterInput:
     verdict: OrderVerdict | None = None
     reason: str | None = strawberry.field(default=None, description="Code of the decision.")
     number: str | None = None
+    needs_attention: bool | None = strawberry.field(
+        default=None,
+        description="Whether something of it waits for a person: it cannot be imported as it is, "
+        "a shipment does not reach the channel, the rules put it on hold.",
+    )
 
     def chosen(self) -> RemoteOrderFilter:
         """The filter as the store takes it."""
@@ -214,6 +219,7 @@ class RemoteOrderFilterInput:
             verdict=self.verdict,
             reason=self.reason,
             number=self.number,
+            needs_attention=self.needs_attention,
         )
 
 

@@ -64,10 +64,6 @@ class Advancing(ABC):
         return bool(self.phase.get("full"))
 
     @abstractmethod
-    async def look_again(self, conn: AsyncConnection, rows: Sequence[Any], reason: str) -> None:
-        """What these action rows were about was not done: the next run decides it once more."""
-
-    @abstractmethod
     async def counted(self, conn: AsyncConnection) -> tuple[dict[str, Any], int]:
         """What the report of the run says, and how many objects wait for a person."""
 
@@ -184,7 +180,7 @@ RETURNING listing_id, order_id
             )
             # The plan has taken the dirt along: what was not sent is to be found by the next run.
             if not self.row["plan_only"]:
-                await self.look_again(conn, unsent.mappings().all(), "Canceled")
+                await self._look_again(conn, unsent.mappings().all(), "Canceled")
             left, _ = await run_rows.open_actions(conn, self.row["id"])
             if left:
                 # What may be under way is still found out; only then has the run ended.
@@ -193,6 +189,12 @@ RETURNING listing_id, order_id
                 return False
         await self._report(RunState.CANCELED)
         return True
+
+    async def _look_again(
+        self, conn: AsyncConnection, rows: Sequence[RowMapping], reason: str
+    ) -> None:
+        """What these action rows were about was not done: the next run decides it once more."""
+        await self.execution.work.look_again(conn, self.channel, rows, reason)
 
     async def _report(self, state: RunState) -> None:
         run_id = self.row["id"]
@@ -232,7 +234,7 @@ RETURNING listing_id, order_id
 """),
                 {"id": self.row["id"], "code": code, "message": message},
             )
-            await self.look_again(conn, unsent.mappings().all(), "RunFailed")
+            await self._look_again(conn, unsent.mappings().all(), "RunFailed")
             await run_rows.finish_run(
                 conn, self.row["id"], RunState.REPORTED, RunResult.FAILED, code, message
             )

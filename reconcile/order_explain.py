@@ -14,19 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from reconcile.core.actions import Decision
 from reconcile.core.fulfilling import plan_fulfillment
 from reconcile.core.order_content import shipment_values
-from reconcile.core.order_types import (
-    OrderContext,
-    OrderVerdict,
-    SeenOrder,
-    ShipmentField,
-    ShipmentOrigin,
-)
+from reconcile.core.order_types import OrderContext, SeenOrder, ShipmentField, ShipmentOrigin
 from reconcile.core.orders import plan_order
+from reconcile.core.remote_order_types import OrderVerdict
 from reconcile.core.types import Operation
+from reconcile.core.wording import in_utc
 from reconcile.deps import Deps
 from reconcile.explain import ExplainedDecision
 from reconcile.order_steps import (
-    at,
     disabled_step,
     import_steps,
     order_steps,
@@ -167,18 +162,18 @@ async def _match(conn: AsyncConnection, channel: Channel, row: RemoteOrderRow) -
 
 def _seen_step(channel: Channel, row: RemoteOrderRow) -> str:
     seen = row.seen
-    changed = "" if seen.modified_at is None else f", changed there {at(seen.modified_at)}"
+    changed = "" if seen.modified_at is None else f", changed there {in_utc(seen.modified_at)}"
     status = f", status {seen.status}" if seen.status else ""
     return (
         f"Order {seen.number} on {channel.name}{status}{changed}, last looked at "
-        f"{at(row.observed_at)}."
+        f"{in_utc(row.observed_at)}."
     )
 
 
 def _earlier(row: RemoteOrderRow) -> str:
     if row.verdict is OrderVerdict.PENDING:
         return "It is not decided yet: the next run of GET_ORDERS does."
-    since = "" if row.since is None else f" since {at(row.since)}"
+    since = "" if row.since is None else f" since {in_utc(row.since)}"
     return f"Recorded{since}: {row.verdict}, {row.message.rstrip('.')}. It is decided once more."
 
 
@@ -281,7 +276,7 @@ async def _lookup_message(
         if waiting is not None:
             return f"Order {number} is to be looked for on {channel.name}. {waiting.message}"
         return f"Order {number} is being looked for on {channel.name}."
-    when = at(row["finished_at"])
+    when = in_utc(row["finished_at"])
     if row["result"] in ("FAILED", "CANCELED"):
         why = row["error_message"] or "it was canceled"
         return f"The look-up on {channel.name} ended {when} without an answer: {why.rstrip('.')}."

@@ -5,34 +5,35 @@ itself is the planner's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
+from reconcile.core.order_filters import (
+    STATUS,
+    is_too_old,
+    mapping_of,
+    shipping_texts,
+    takes_canceled,
+)
 from reconcile.core.order_types import (
-    Impediment,
     OrderContext,
-    RemoteOrder,
-    RemoteOrderLine,
     SeenOrder,
     ShipmentField,
     ShipmentOrigin,
     ShipmentState,
+)
+from reconcile.core.remote_order_types import (
+    Impediment,
+    OrderStage,
+    RemoteOrder,
+    RemoteOrderLine,
     ShippingText,
 )
+from reconcile.core.shipped import ships
+from reconcile.core.wording import in_units, in_utc
 from reconcile.store.orders import OrderLineRow, OrderRow
 from reconcile.store.shipments import ShipmentRow
 
 _EMPTY = "EMPTY"
 """Cause of what is missing because the channel has none; most orders lack something so."""
-
-
-def at(moment: datetime) -> str:
-    """A moment as people read it."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def units(number: int) -> str:
-    """A number of units."""
-    return "1 unit" if number == 1 else f"{number} units"
 
 
 def import_steps(seen: SeenOrder, context: OrderContext) -> Iterator[str]:
@@ -52,15 +53,13 @@ def import_steps(seen: SeenOrder, context: OrderContext) -> Iterator[str]:
             f"Its currency is {remote.currency}, the channel's {context.currency}: it keeps its "
             "own, nothing is converted."
         )
-    shipped = [line for line in remote.lines if line.quantity > 0 and not line.is_digital]
-    if remote.is_digital or not shipped:
+    if not ships(remote):
         yield "Nothing of it is shipped, so it needs neither an address nor a shipping policy."
         return
     yield _address(seen)
     for position, line in enumerate(remote.lines, start=1):
         yield _line(position, line, seen.skus)
-    # An order that names no method is looked up by the empty text.
-    for text in remote.shipping or (ShippingText(("",)),):
+    for text in shipping_texts(remote):
         yield _shipping(text, seen.policies)
 
 
@@ -73,7 +72,13 @@ def _facets(remote: RemoteOrder, context: OrderContext) -> Iterator[str]:
         accepted = context.filter.accepted.get(facet.name)
         values = ", ".join(remote.facets.get(facet.name, ())) or "nothing"
         title = facet.title[:1].upper() + facet.title[1:]
-        if not accepted:
+        is_canceled = facet.name == STATUS and remote.stage is OrderStage.CANCELED
+        if is_canceled and not takes_canceled(context.filter):
+            yield (
+                f"{title}: {values}; canceled orders are left out unless their status is selected "
+                "by name. Change the filter of GET_ORDERS to import it."
+            )
+        elif not accepted:
             yield f"{title}: {values}; every one is imported."
         elif accepted.isdisjoint(remote.facets.get(facet.name, ())):
             yield (
@@ -86,11 +91,11 @@ def _facets(remote: RemoteOrder, context: OrderContext) -> Iterator[str]:
 
 def _window(seen: SeenOrder, context: OrderContext) -> str:
     created, first = seen.remote.created_at, seen.first_seen_at
-    said = f"Ordered {at(created)}, first seen {at(first)}"
+    said = f"Ordered {in_utc(created)}, first seen {in_utc(first)}"
     days = context.filter.days
     if days is None:
         return f"{said}; an order of any age is imported."
-    if (first - created).total_seconds() > days * 86400:
+    if is_too_old(seen, days):
         return (
             f"{said}: more than {days} days after it was ordered, so it is too old. Let GET_ORDERS "
             "look further back (days) to import it."
@@ -107,7 +112,7 @@ def _address(seen: SeenOrder) -> str:
 
 
 def _line(position: int, line: RemoteOrderLine, skus: Mapping[str, str]) -> str:
-    name = f"Line {position}, {line.title}: {units(line.quantity)}"
+    name = f"Line {position}, {line.title}: {in_units(line.quantity)}"
     if line.is_digital:
         return f"{name}, digital."
     ours = skus.get(line.id)
@@ -123,10 +128,10 @@ def _shipping(text: ShippingText, policies: Mapping[str, str]) -> str:
     keys = text.keys or ("",)
     called = f" ({text.title})" if text.title and text.title not in keys else ""
     named = " or ".join(key or "the empty text" for key in keys)
-    for key in keys:
-        if key in policies:
-            chosen = key or "the empty text"
-            return f"Shipping text {named}{called}: mapped, {chosen} is shipped by {policies[key]}."
+    found = mapping_of(text, policies)
+    if found is not None:
+        chosen = found[0] or "the empty text"
+        return f"Shipping text {named}{called}: mapped, {chosen} is shipped by {found[1]}."
     return (
         f"Shipping text {named}{called}: not mapped. Set a shipping mapping for it, and the order "
         "imports by itself."
@@ -138,7 +143,7 @@ def _shipping(text: ShippingText, policies: Mapping[str, str]) -> str:
 
 def order_steps(order: OrderRow, lines: Sequence[OrderLineRow]) -> Iterator[str]:
     """Where an imported order stands, and what of it was brought over."""
-    yield f"Imported {at(order.imported_at)}."
+    yield f"Imported {in_utc(order.imported_at)}."
     if order.shipping_policy is not None:
         text = order.shipping_key or "the empty text"
         yield f"Shipped by {order.shipping_policy}, the mapping of {text}."
@@ -147,19 +152,19 @@ def order_steps(order: OrderRow, lines: Sequence[OrderLineRow]) -> Iterator[str]
     yield from _missing(order)
     if order.hold is not None:
         who = order.hold.by or "the rules"
-        since = "" if order.hold.since is None else f" since {at(order.hold.since)}"
+        since = "" if order.hold.since is None else f" since {in_utc(order.hold.since)}"
         yield (
             f"On hold by {who}{since}: {order.hold.message.rstrip('.')}. Nothing more of it leaves "
             "until it is released."
         )
     if order.canceled_at is not None:
-        yield f"Canceled {at(order.canceled_at)}: nothing more of it leaves."
+        yield f"Canceled {in_utc(order.canceled_at)}: nothing more of it leaves."
     if order.closed_at is not None:
-        yield f"Closed here {at(order.closed_at)} by {order.closed_by or 'somebody'}."
+        yield f"Closed here {in_utc(order.closed_at)} by {order.closed_by or 'somebody'}."
     if order.closed_there_at is not None:
-        yield f"Closed on the channel by us {at(order.closed_there_at)}."
+        yield f"Closed on the channel by us {in_utc(order.closed_there_at)}."
     if order.acknowledged_at is not None:
-        yield f"Acknowledged on the channel {at(order.acknowledged_at)}."
+        yield f"Acknowledged on the channel {in_utc(order.acknowledged_at)}."
 
 
 def _missing(order: OrderRow) -> Iterator[str]:
@@ -172,7 +177,7 @@ def _missing(order: OrderRow) -> Iterator[str]:
 
 
 def _our_line(line: OrderLineRow) -> str:
-    said = f"{line.title} ({line.sku or 'no SKU'}): {units(line.quantity)} ordered"
+    said = f"{line.title} ({line.sku or 'no SKU'}): {in_units(line.quantity)} ordered"
     if line.canceled:
         said += f", {line.canceled} canceled"
     if line.is_digital:
@@ -183,16 +188,16 @@ def _our_line(line: OrderLineRow) -> str:
 
 def shipment_step(shipment: ShipmentRow, now: str | None) -> str:
     """How one shipment stands; `now` is what the planner says of it."""
-    number = units(sum(line.quantity for line in shipment.lines))
+    number = in_units(sum(line.quantity for line in shipment.lines))
     tracking = shipment.tracking_number or "no tracking number"
-    said = f"Shipment {shipment.id} ({number}, {tracking}, {at(shipment.shipped_at)})"
+    said = f"Shipment {shipment.id} ({number}, {tracking}, {in_utc(shipment.shipped_at)})"
     match shipment.state:
         case ShipmentState.VOID:
             return f"{said}: taken back."
         case ShipmentState.PUSHED if shipment.origin is ShipmentOrigin.CHANNEL:
             return f"{said}: made on the channel itself; it counts as shipped."
         case ShipmentState.PUSHED:
-            when = "" if shipment.pushed_at is None else f" since {at(shipment.pushed_at)}"
+            when = "" if shipment.pushed_at is None else f" since {in_utc(shipment.pushed_at)}"
             return f"{said}: on the channel{when}."
         case ShipmentState.RECORDED:
             why = now or shipment.message or "It is sent with the next run of SYNC_ORDERS."

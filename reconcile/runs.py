@@ -4,7 +4,7 @@ The state of a run is rows: `phase` says which step is next and where in it. Eac
 it did together with the phase behind it, so any worker can go on after any end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -18,7 +18,6 @@ from reconcile.local import LOCAL_ORDER, apply_local, planned_rows
 from reconcile.orders import fetch as order_fetch
 from reconcile.planning import IMPORT_CHUNK, Planning
 from reconcile.store import dirt, marking, plans, run_rows
-from reconcile.store.actions import mark_dirty
 
 CONTENT_OPERATIONS = frozenset({Operation.PUBLISH_LISTINGS, Operation.IMPORT_LISTINGS})
 """Operations that compare content; the others read and pair what selling needs."""
@@ -203,11 +202,6 @@ class Run(Planning):
         return True
 
     # --- ending -------------------------------------------------------------------------
-
-    async def look_again(self, conn: AsyncConnection, rows: Sequence[Any], reason: str) -> None:
-        """The listings are dirty again: the plan had taken the dirt along."""
-        listing_ids = [row["listing_id"] for row in rows if row["listing_id"] is not None]
-        await mark_dirty(conn, self.channel.id, listing_ids, reason)
 
     async def counted(self, conn: AsyncConnection) -> tuple[dict[str, Any], int]:
         """Listings and variants by what became of them; products left out by an import count."""

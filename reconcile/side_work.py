@@ -16,9 +16,7 @@ from reconcile.contract import (
     WRITES,
     Adapter,
     Confirmation,
-    OrderWrite,
     Progress,
-    Write,
 )
 from reconcile.core.actions import ActionKind
 from reconcile.core.types import Side
@@ -26,11 +24,10 @@ from reconcile.orders.results import apply_order_results
 from reconcile.orders.writes import build_order_writes, outdated_orders
 from reconcile.results import Ended, apply_results
 from reconcile.store import actions as action_rows
-from reconcile.store import order_mirror
+from reconcile.store import order_marks
 from reconcile.store.channels import Channel
 from reconcile.writes import build_writes, outdated
 
-AnyWrite: TypeAlias = Write | OrderWrite
 Writes: TypeAlias = Sequence[Any]
 """`Write`s of the listing side, or `OrderWrite`s; never mixed."""
 
@@ -155,7 +152,7 @@ class OrderWork:
         """Both order operations decide these orders once more."""
         del reason
         order_ids = [row["order_id"] for row in rows if row["order_id"] is not None]
-        await order_mirror.flag(conn, channel.id, order_ids)
+        await order_marks.flag(conn, channel.id, order_ids)
 
 
 WORK: Mapping[Side, SideWork] = {Side.LISTINGS: ListingWork(), Side.ORDERS: OrderWork()}

@@ -10,8 +10,9 @@ from datetime import datetime
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.order_types import Basis
+from reconcile.core.deducting import Basis
 from reconcile.core.stock import OrderedUnits, explain_deductions
+from reconcile.core.wording import in_units
 from reconcile.deps import Deps
 from reconcile.store.channels import channels_by_ids
 from reconcile.store.deduction_reads import (
@@ -137,8 +138,7 @@ def _told(
     others = deducted - sum(order.portion.units for order in orders)
     if others <= 0:
         return told
-    units = "1 unit" if others == 1 else f"{others} units"
-    return (*told, f"And {units} of earlier orders")
+    return (*told, f"And {in_units(others)} of earlier orders")
 
 
 async def item_explanation(conn: AsyncConnection, deps: Deps, sku: str) -> ItemExplanation | None:

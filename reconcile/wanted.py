@@ -117,18 +117,28 @@ async def refresh_wanted(
     limit: int,
 ) -> int:
     """Compute up to `limit` stale variants of a channel; returns how many there were."""
-    # Locked first and read by a statement of its own: one statement that waits for an edit would
-    # see the variant as it is after the edit, and what it is joined with as it was before.
-    locked = await conn.execute(
+    found = await conn.execute(
         text("""
-SELECT id FROM listing_variants WHERE channel_id = :channel_id AND stale
-ORDER BY id LIMIT :limit FOR UPDATE
+SELECT id, listing_id FROM listing_variants WHERE channel_id = :channel_id AND stale
+ORDER BY id LIMIT :limit
 """),
         {"channel_id": channel.id, "limit": limit},
     )
-    ids = [row.id for row in locked]
-    if not ids:
+    stale = found.all()
+    if not stale:
         return 0
+    ids = [row.id for row in stale]
+    # Locked first, listings before variants as edits do, and read by a statement of its own: one
+    # that waits for an edit would see the variant as it is after the edit, and what it is joined
+    # with as it was before.
+    for table, named in (
+        ("listings", {row.listing_id for row in stale}),
+        ("listing_variants", ids),
+    ):
+        await conn.execute(
+            text(f"SELECT id FROM {table} WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"),  # noqa: S608
+            {"ids": sorted(named)},
+        )
     rows = (
         (
             await conn.execute(

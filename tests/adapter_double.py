@@ -31,7 +31,7 @@ from reconcile.contract import (
     setting,
 )
 from reconcile.core.actions import ActionKind, Outcome
-from reconcile.core.order_types import RemoteOrder
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import (
     Fields,
     RemoteListing,

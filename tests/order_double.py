@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconcile.contract import (
-    AdapterError,
     Confirmation,
     ConfirmState,
     Gone,
@@ -25,17 +24,19 @@ from reconcile.contract import (
 from reconcile.core.actions import ActionKind, Outcome
 from reconcile.core.mapping import MappingRule, Template
 from reconcile.core.order_types import (
-    Address,
     CloseWhen,
     OrderFacet,
     OrderFilter,
-    OrderStage,
     OurOrderField,
+    ShipmentField,
+)
+from reconcile.core.remote_order_types import (
+    Address,
+    OrderStage,
     PaymentStatus,
     RemoteFulfillment,
     RemoteOrder,
     RemoteOrderLine,
-    ShipmentField,
     ShippingText,
 )
 from reconcile.core.types import Operation, RemoteRef, Value
@@ -302,6 +303,3 @@ class OrderDesk:
                 result if done else None,
             )
         return answers
-
-
-__all__ = ["AdapterError", "OrderDesk", "StoreOrder", "line", "seen"]

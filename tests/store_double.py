@@ -10,7 +10,7 @@ from reconcile.contract import (
     Effect,
     UnavailableError,
 )
-from reconcile.core.order_types import RemoteOrderLine
+from reconcile.core.remote_order_types import RemoteOrderLine
 from tests.order_double import StoreOrder
 
 

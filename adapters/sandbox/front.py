@@ -88,7 +88,7 @@ class Front:
             await send({"type": "http.response.start", **start})
             raise
         self._books.note(method, path, query, body, answer, fault.effect if fault else None)
-        await give(answer, send, head=method == "HEAD")
+        await give(answer.dated(self._clock.now()), send, head=method == "HEAD")
 
     async def settle(self) -> None:
         """Wait until the work of all late faults is done."""

@@ -83,6 +83,7 @@ async def serving(app: App, port: int = 0) -> AsyncIterator[str]:
         log_config=None,
         log_level="critical",
         access_log=False,
+        date_header=False,  # the simulator states the time of its own clock
         lifespan="off",
         timeout_graceful_shutdown=1,
     )

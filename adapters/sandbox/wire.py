@@ -5,6 +5,8 @@ At the bottom of the shared simulator parts; must not know clock, books or fault
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, TypeAlias
 
 import orjson
@@ -50,6 +52,13 @@ class Reply:
     def with_body(self, body: bytes) -> "Reply":
         """Return the same answer with another body."""
         return Reply(self.status, self.headers, body)
+
+    def dated(self, moment: datetime) -> "Reply":
+        """Return the same answer with the time at which it was given, as web servers state it."""
+        if any(name.lower() == b"date" for name, _ in self.headers):
+            return self
+        date = (b"date", format_datetime(moment.astimezone(UTC), usegmt=True).encode())
+        return Reply(self.status, (*self.headers, date), self.body)
 
 
 async def ask(app: App, scope: Scope, body: bytes) -> Reply:

@@ -67,6 +67,7 @@ async def connect_check(client: Client) -> AccountInfo:
             "→ Advanced → REST API, or make a new key"
         )
         raise UnauthorizedError(message, code="KeyReadOnly", status=401)
+    await _may_read_orders(client)
     features |= await _units(client)
     return AccountInfo(
         info.account_id,
@@ -87,6 +88,18 @@ async def _may_write(client: Client) -> bool:
             raise
         return False
     return True
+
+
+async def _may_read_orders(client: Client) -> None:
+    """Being allowed products does not include orders: said when connecting, not by a poll."""
+    try:
+        await client.get("/orders", {"per_page": "1", "_fields": "id"})
+    except UnauthorizedError as error:
+        message = f"{error.message.rstrip('.')}. It may not read orders"
+        raise UnauthorizedError(message, code=error.code, status=error.status) from error
+    except AdapterError:
+        # Whatever else is wrong with the store's orders is for the run to say that reads them.
+        return
 
 
 async def _features(client: Client) -> frozenset[str]:

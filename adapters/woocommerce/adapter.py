@@ -34,7 +34,7 @@ from reconcile.contract import (
     Transport,
     Write,
 )
-from reconcile.core.order_types import RemoteOrder
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import RemoteRef, Value
 
 

@@ -1,6 +1,8 @@
 """WooCommerce's error bodies, read into the contract's errors; pure.
 
-Messages of a store are in the store's language, so only codes and statuses are branched on.
+Messages of a store are in the store's language, so only codes and statuses are branched on. The one
+exception is the word "nonce", which has no code of its own: where a translation has another word
+for it, the answer counts as a refused key.
 """
 
 from adapters.http import Answer, Call
@@ -41,6 +43,11 @@ def read_error(call: Call, answer: Answer) -> AdapterError | None:
     if is_gone(code, status):
         return GoneError(said, code="InTrash" if status == 410 else "Deleted", status=status)
     match status:
+        case 401 if code == AUTHENTICATION_ERROR and "nonce" in said.lower():
+            # Each request has a nonce of its own, so this answers the second copy of one that
+            # something on the way has doubled; the first copy may have done its work.
+            message = f"{call.route} reached the store twice, and the second was refused: {said}"
+            return UnavailableError(message, code="Doubled", effect=call.effect, status=status)
         case 401 if code == AUTHENTICATION_ERROR:
             message = f"WooCommerce refused the key: {said}"
             return UnauthorizedError(message, code="KeyRefused", status=status)

@@ -34,7 +34,7 @@ from reconcile.contract import (
     UnexpectedResponseError,
 )
 from reconcile.core.actions import ActionKind, Outcome
-from reconcile.core.order_types import OrderStage, RemoteOrder
+from reconcile.core.remote_order_types import OrderStage, RemoteOrder
 
 
 class Way(Protocol):
@@ -145,7 +145,12 @@ class Fulfilling:
         if moved is not None:
             yield moved
             return
-        if order is not None and order.status == order_mapping.COMPLETED:
+        if order is None:
+            # It may be canceled, and completing it would bring it back to life.
+            message = "The order's data cannot be understood, so it was not set to completed"
+            yield Result(write.key, Outcome.FAILED, "NotUnderstood", message)
+            return
+        if order.status == order_mapping.COMPLETED:
             seen = await self._observed(order)
             message = "The order was completed already"
             yield Result(write.key, Outcome.NO_OP, "AlreadyThere", message, observed_orders=seen)
@@ -205,7 +210,7 @@ class Fulfilling:
         except AdapterError:
             # What was written stands; a later poll reads the order.
             return ()
-        return () if isinstance(seen, Gone) else (seen,)
+        return (seen,) if isinstance(seen, RemoteOrder) else ()
 
     # --- confirming -------------------------------------------------------------------------
 

@@ -65,7 +65,10 @@ class Fulfillments:
 
 
 def _is_about(row: wire.Row, shipment: ShipmentWrite) -> bool:
-    """Whether a fulfillment is this shipment: our mark, and the same number."""
-    said = {item.get("key"): str(item.get("value") or "") for item in wire.rows(row, "meta_data")}
+    """Whether a fulfillment is this shipment: our mark, the same number, the same lines."""
+    meta = {str(item.get("key")): item.get("value") for item in wire.rows(row, "meta_data")}
+    said = {key: str(value or "") for key, value in meta.items()}
     is_same = said.get(_TRACKING, "").strip() == shipment.tracking_number.strip()
-    return said.get(_MARK) == shipment.id and is_same
+    theirs = {wire.text(item, "item_id") for item in wire.rows(meta, "_items")}
+    ours = {line.line_id for line in shipment.lines}
+    return said.get(_MARK) == shipment.id and is_same and theirs in (set(), ours)

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 from adapters.woocommerce import order_wire as wire
-from reconcile.core.order_types import (
+from reconcile.core.remote_order_types import (
     Address,
     OrderStage,
     PaymentStatus,
@@ -118,7 +118,7 @@ def _line(line: wire.Line, canceled: int, *, is_digital: bool, is_bare: bool) ->
     if units != line.quantity and not is_bare:
         custom["Exact quantity"] = format(line.quantity, "f")
     ref = None
-    if line.has_product:
+    if line.product_id > 0:
         ref = RemoteRef(str(line.product_id), str(line.variation_id) if line.variation_id else None)
     return RemoteOrderLine(
         id=str(line.id),

@@ -10,6 +10,9 @@ from adapters.woocommerce import order_wire as wire
 from adapters.woocommerce.order_client import OrderClient
 from reconcile.contract import ShipmentLine, ShipmentWrite
 
+_NUMBER = "Tracking number:"
+_LINK = "Tracking link:"
+
 
 class Notes:
     """Shipments as private order notes."""
@@ -45,10 +48,10 @@ def note_text(shipment: ShipmentWrite) -> str:
     lines = "; ".join(f"{line.quantity} x {_called(line)}" for line in shipment.lines)
     carrier = " ".join(filter(None, (shipment.carrier, shipment.service)))
     parts = [
-        f"Shipped on {shipment.shipped_at:%Y-%m-%d}: {lines}",
+        f"{_begins(shipment)} {lines}",
         f"Carrier: {carrier}" if carrier else "",
-        f"Tracking number: {shipment.tracking_number}" if shipment.tracking_number else "",
-        f"Tracking link: {shipment.tracking_url}" if shipment.tracking_url else "",
+        f"{_NUMBER} {shipment.tracking_number}" if shipment.tracking_number else "",
+        f"{_LINK} {shipment.tracking_url}" if shipment.tracking_url else "",
         mark(shipment),
     ]
     return html.escape("\n".join(filter(None, parts)), quote=False)
@@ -62,7 +65,16 @@ def _called(line: ShipmentLine) -> str:
 def is_about(text: str, shipment: ShipmentWrite) -> bool:
     """Whether a note is the one about this shipment.
 
-    The number counts, too: an installation that began anew counts its shipments from one again.
+    The day and the number count, too: an installation that began anew counts its shipments from one
+    again. Backslashes are lost where the store keeps a note.
     """
-    shown = wire.plain(text)
-    return mark(shipment) in shown and wire.plain(shipment.tracking_number) in shown
+    shown, ours = wire.plain(text), mark(shipment)
+    number = wire.plain(shipment.tracking_number)
+    said = f"{_NUMBER} {number}".replace("\\", "")
+    has_number = any(f"{said} {after}" in shown.replace("\\", "") for after in (_LINK, ours))
+    is_same = has_number if number else _NUMBER not in shown
+    return ours in shown and _begins(shipment) in shown and is_same
+
+
+def _begins(shipment: ShipmentWrite) -> str:
+    return f"Shipped on {shipment.shipped_at:%Y-%m-%d}:"

@@ -2,7 +2,9 @@
 
 The list is paged by offset over live data. Orders that are placed or changed meanwhile only push
 others back, so that some come twice; one that is trashed pulls the rest forward, over the edge of a
-page that was read already. The stated total shows it, and the walk goes back. Must not write.
+page that was read already. The stated total shows it, and the walk goes back. So that nothing which
+enters meanwhile makes up for what left, a walk of several pages ends at the moment it began: what
+changes later is the next poll's. Must not write.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,6 +17,7 @@ from adapters.woocommerce import order_wire as wire
 from adapters.woocommerce.client import PER_PAGE, ascending
 from adapters.woocommerce.order_client import OrderClient, OrderRows
 from adapters.woocommerce.walk import number
+from adapters.woocommerce.wire import ShapeError
 from reconcile.contract import (
     Gone,
     GoneError,
@@ -24,7 +27,7 @@ from reconcile.contract import (
     RejectedOrder,
     UnexpectedResponseError,
 )
-from reconcile.core.order_types import RemoteOrder
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import Value
 
 IN_TRASH = Gone("InTrash", "The order is in the store's trash")
@@ -33,6 +36,9 @@ DELETED = Gone("Deleted", "The order was deleted on the store")
 _REFUNDED_AT_ONCE = 5
 """Orders whose refunds are read for one page; each costs a request, and a slice is short."""
 _MAX_TURNS = 20
+_MOST_BEHIND = timedelta(days=1)
+_CLOCKS_AGREE = timedelta(minutes=5)
+"""Well within the overlap of polls; a date further off is a cache's, or one of the clocks is."""
 _OLD_STORE_DAYS = timedelta(days=90)
 
 
@@ -45,7 +51,13 @@ class _Cursor:
     """Highest id of the page before; 0 after the walk went back."""
     total: int | None = None
     turns: int = 0
-    """How often it went back."""
+    """How often it went back since it last came further than before."""
+    furthest: int = 0
+    """Highest id of all pages."""
+    behind: int = 0
+    """By how many seconds the store's clock is behind ours, where that matters."""
+    until: str = ""
+    """Orders changed from then on (the store's time) belong to the next poll; empty: to this."""
     pending: tuple[int, ...] = ()
     is_end: bool = False
 
@@ -55,6 +67,7 @@ class _Cursor:
             return _Cursor()
         page, last, pending = value.get("page"), value.get("last_id"), value.get("pending")
         total, turns = value.get("total"), value.get("turns")
+        furthest, behind, until = value.get("furthest"), value.get("behind"), value.get("until")
         if not isinstance(page, int) or not isinstance(last, int) or not isinstance(pending, list):
             raise UnexpectedResponseError("the stored position of the walk cannot be read")
         return _Cursor(
@@ -62,6 +75,9 @@ class _Cursor:
             last,
             total if isinstance(total, int) else None,
             turns if isinstance(turns, int) else 0,
+            furthest if isinstance(furthest, int) else 0,
+            behind if isinstance(behind, int) else 0,
+            until if isinstance(until, str) else "",
             tuple(item for item in pending if isinstance(item, int)),
             value.get("is_end") is True,
         )
@@ -72,6 +88,9 @@ class _Cursor:
             "last_id": self.last_id,
             "total": self.total,
             "turns": self.turns,
+            "furthest": self.furthest,
+            "behind": self.behind,
+            "until": self.until,
             "pending": list(self.pending),
             "is_end": self.is_end,
         }
@@ -93,7 +112,6 @@ class OrderReader:
     ) -> AsyncIterator[OrderPage]:
         """The orders of a window in id order; those with refunds after the page they are on."""
         at = _Cursor.parse(cursor)
-        asked = self._asked(window)
         waiting: dict[int, wire.Order] = {}
         observed_at = self._client.now()
         while not at.is_done:
@@ -101,24 +119,34 @@ class OrderReader:
                 rejected: tuple[RejectedOrder, ...] = ()
                 if at.pending[0] not in waiting:  # a new walk that was given a cursor
                     observed_at = self._client.now()
-                    waiting, rejected = await self._by_ids(at.pending)
+                    waiting, rejected = await self._waiting(at.pending)
                 group = at.pending[:_REFUNDED_AT_ONCE]
                 at = replace(at, pending=at.pending[_REFUNDED_AT_ONCE:])
                 orders = [waiting.pop(order_id) for order_id in group if order_id in waiting]
-                rows = [row for order in orders if (row := await self._whole(order)) is not None]
+                whole = [await self._whole(order) for order in orders]
+                rows = [row for row in whole if isinstance(row, RemoteOrder)]
+                rejected += tuple(row for row in whole if isinstance(row, RejectedOrder))
                 yield _page(rows, rejected, at, observed_at)
                 continue
-            page = await self._checked(at, {**asked, "page": str(at.page)})
+            bound = {"modified_before": at.until} if at.until else {}
+            asked = self._asked(window, at.behind)
+            page = await self._checked(at, {**asked, **bound, "page": str(at.page)})
+            if not (at.total or at.behind) and (late := _behind(page)):
+                # What changed just now bears a date before the window, and no later one shows it.
+                at = replace(at, behind=late)
+                continue
             observed_at = page.sent_at
             waiting = {order.id: order for order in page.rows if order_mapping.needs_refunds(order)}
             ready = [order for order in page.rows if order.id not in waiting]
+            if at.page == 1 and not at.until and self._has_modified_after:
+                at = replace(at, until=_until(page))
             at = replace(_after(at, page), pending=tuple(waiting))
             rows = [order_mapping.remote_order(order) for order in ready]
             yield _page(rows, page.rejected, at, observed_at)
 
-    def _asked(self, window: OrderWindow) -> dict[str, str]:
+    def _asked(self, window: OrderWindow, behind: int) -> dict[str, str]:
         # The bound is exclusive and counts seconds; without the flag it would be the site's time.
-        since = window.modified_since.replace(microsecond=0) - timedelta(seconds=1)
+        since = window.modified_since.replace(microsecond=0) - timedelta(seconds=1 + behind)
         asked = {"modified_after": _gmt(since), "dates_are_gmt": "true"}
         if not self._has_modified_after:
             # Versions before 5.8 leave the parameter out of account without a word and would give
@@ -131,11 +159,11 @@ class OrderReader:
         page = await self._client.orders(asked)
         missing = _missing(at, page)
         if missing > 0:
-            # Stores count orders they then may not show. Those are missing each time; what a
-            # proxy or a broken connection cut off is not.
+            # Stores count orders they then do not show, or show as nothing. Those are missing each
+            # time; what a proxy or a broken connection cut off is not.
             again = await self._client.orders(asked)
             is_steady = again.ids == page.ids and missing <= max(2, page.total // 100)
-            if not page.ids or not is_steady:
+            if not is_steady:
                 message = f"Page {at.page} of the orders lacks {missing} of its rows"
                 raise UnexpectedResponseError(message, code="CutPage")
         last = ascending(page.ids, 0)
@@ -158,7 +186,22 @@ class OrderReader:
             rejected += [row for row in page.rejected if int(row.id) in asked]
         return found, tuple(rejected)
 
-    async def _whole(self, order: wire.Order) -> RemoteOrder | None:
+    async def _waiting(
+        self, ids: Sequence[int]
+    ) -> tuple[dict[int, wire.Order], tuple[RejectedOrder, ...]]:
+        """Those of the orders that are there; what the list does not show is asked for singly."""
+        found, rejected = await self._by_ids(ids)
+        unread = set(ids) - found.keys() - {int(row.id) for row in rejected}
+        for order_id in sorted(unread):
+            with suppress(GoneError):
+                order = await self._client.order(order_id)
+                if isinstance(order, RejectedOrder):
+                    rejected += (order,)
+                elif order.status != "trash":
+                    found[order_id] = order
+        return found, rejected
+
+    async def _whole(self, order: wire.Order) -> RemoteOrder | RejectedOrder | None:
         """The order with what was refunded of its lines; None if it was deleted meanwhile."""
         if not order_mapping.needs_refunds(order):
             return order_mapping.remote_order(order)
@@ -166,9 +209,13 @@ class OrderReader:
             refunds = await self._client.refunds(order.id)
         except GoneError:
             return None
+        except ShapeError as error:
+            # One order's junk does not stop the poll of all others.
+            message = f"The order's refunds cannot be understood: {error}"
+            return RejectedOrder(str(order.id), order.number, message)
         return order_mapping.remote_order(order, refunds)
 
-    async def whole(self, order: wire.Order) -> RemoteOrder | Gone:
+    async def whole(self, order: wire.Order) -> OrderReadResult:
         """The order with what was refunded of its lines."""
         return await self._whole(order) or DELETED
 
@@ -241,18 +288,39 @@ def _after(at: _Cursor, page: OrderRows) -> _Cursor:
     """Where the walk goes on after a page: mostly forward, back where the list became shorter."""
     is_past_end = not page.total and at.page > 1
     shrunk = (at.total or 0) - page.total
+    last = page.ids[-1] if page.ids else at.last_id
+    if last > at.furthest:
+        at = replace(at, furthest=last, turns=0)
     if at.page > 1 and (is_past_end or shrunk > 0):
         if at.turns >= _MAX_TURNS:
             message = "Orders vanish from the list faster than it can be read"
             raise UnexpectedResponseError(message, code="RestlessList")
         if is_past_end:
             # Only the next page tells how much shorter the list is: it is compared with the old.
-            return _Cursor(at.page - 1, 0, at.total, at.turns + 1)
+            return replace(at, page=at.page - 1, last_id=0, turns=at.turns + 1)
         back = max(1, at.page - -(-shrunk // PER_PAGE))
-        return _Cursor(back, 0, page.total, at.turns + 1)
-    last = page.ids[-1] if page.ids else at.last_id
+        return replace(at, page=back, last_id=0, total=page.total, turns=at.turns + 1)
     is_end = at.page >= page.pages
-    return _Cursor(at.page + 1, last, page.total, at.turns, is_end=is_end)
+    return replace(at, page=at.page + 1, last_id=last, total=page.total, is_end=is_end)
+
+
+def _behind(page: OrderRows) -> int:
+    """Seconds the store's clock is behind ours, as far as the overlap of polls may not cover it."""
+    if page.stated_at is None:
+        return 0
+    late = min(page.sent_at - page.stated_at, _MOST_BEHIND)
+    return int(late.total_seconds()) + 1 if late > _CLOCKS_AGREE else 0
+
+
+def _until(page: OrderRows) -> str:
+    """Where a walk of several pages ends: at the store's time of the first, that second included.
+
+    Orders that are placed or changed later would make up in the total for those that vanish.
+    """
+    said = page.stated_at
+    if page.pages <= 1 or said is None or abs(said - page.sent_at) > _CLOCKS_AGREE:
+        return ""
+    return _gmt(said + timedelta(seconds=1))
 
 
 def _page(

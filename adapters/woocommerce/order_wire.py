@@ -44,10 +44,8 @@ class Line:
     meta: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the store shows beside the line: personalization, options chosen."""
 
-    @property
-    def has_product(self) -> bool:
-        """Whether the product is on the store still."""
-        return self.product_id > 0
+    has_product: bool = True
+    """Whether the product is on the store still; the line of one that was deleted keeps its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class Note:
 def order(value: Json) -> Order:
     """Read an order row."""
     row = row_of(value, "order")
-    refunds = rows(row, "refunds")
+    refunds = _all(row, "refunds")
     created = moment(row, "date_created_gmt")
     if created is None:
         raise ShapeError("date_created_gmt is missing or no date")
@@ -138,7 +136,7 @@ def order(value: Json) -> Order:
         # Versions before 6.0 do not say; then nothing is concluded from it.
         needs_processing=row.get("needs_processing") is not False,
         lines=_lines(row),
-        shipping_lines=tuple(_shipping_line(item) for item in rows(row, "shipping_lines")),
+        shipping_lines=tuple(_shipping_line(item) for item in _all(row, "shipping_lines")),
         refunded=sum((abs(amount(item, "total", "refunds.total")) for item in refunds), Decimal(0)),
         has_refunds=bool(refunds),
         billing=_address(row, "billing"),
@@ -217,9 +215,19 @@ def _number(row: Row, name: str, shown: str) -> Decimal:
 
 
 def _lines(row: Row) -> tuple[Line, ...]:
-    if not isinstance(row.get("line_items"), list):
+    if row.get("line_items") is None:
         raise ShapeError("line_items is missing")
-    return tuple(_line(item) for item in rows(row, "line_items"))
+    return tuple(_line(item) for item in _all(row, "line_items"))
+
+
+def _all(row: Row, name: str) -> list[Row]:
+    """The rows of a list, none of them left out; an order without one of its lines is another."""
+    value = row.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ShapeError(f"{name} is not a list")
+    return [row_of(item, f"a row of {name}") for item in value]
 
 
 def _line(row: Row) -> Line:
@@ -239,6 +247,8 @@ def _line(row: Row) -> Line:
         quantity=quantity,
         total=amount(row, "total", "line_items.total"),
         meta=_meta(row),
+        # A product without a SKU shows an empty text.
+        has_product=_id(row, "product_id") > 0 and row.get("sku") is not None,
     )
 
 
@@ -279,7 +289,10 @@ def _trackings(row: Row) -> tuple[Tracking, ...]:
     """Rows of the Shipment Tracking plugin, which it keeps in the order's metadata."""
     for item in rows(row, "meta_data"):
         if item.get("key") == "_wc_shipment_tracking_items":
-            found = (tracking(entry) for entry in rows(item, "value"))
+            kept = item.get("value")
+            # A list of PHP's from which a row was removed is an object in JSON.
+            entries = [*kept.values()] if isinstance(kept, dict) else kept
+            found = (tracking(entry) for entry in rows({"value": entries}, "value"))
             return tuple(entry for entry in found if entry.id and entry.number)
     return ()
 
@@ -295,7 +308,7 @@ def _refunded_line(row: Row) -> int:
 def _shipped_at(value: str) -> datetime | None:
     """A day, or seconds since 1970: the plugin's route shows the one, its metadata the other."""
     try:
-        if value.isdigit():
+        if value.isdigit() and len(value) > len("20261121"):
             return datetime.fromtimestamp(int(value), UTC)
         return datetime.fromisoformat(value).replace(tzinfo=UTC) if value else None
     except (ValueError, OverflowError, OSError):

@@ -24,8 +24,8 @@ from reconcile.commands.order_changes import (
 )
 from reconcile.commands.runs import RequestedRun
 from reconcile.commands.shipments import NewShipment, NewShipmentLine, ship, void_shipment
-from reconcile.core.fulfilling import status_of
 from reconcile.core.order_types import OrderStatus, ShipmentState
+from reconcile.core.shipped import status_of
 from reconcile.core.types import Operation, Side
 from reconcile.deps import Deps
 from reconcile.store import order_copy

@@ -16,8 +16,7 @@ from reconcile.core.types import Operation, Side
 from reconcile.deps import Deps
 from reconcile.store.actions import mark_dirty
 from reconcile.store.channels import Channel
-from reconcile.store.order_marks import mark_named
-from reconcile.store.order_mirror import flag
+from reconcile.store.order_marks import flag
 from reconcile.store.plans import clear_approvals
 from reconcile.store.tables import runs
 
@@ -82,8 +81,7 @@ async def request_run(deps: Deps, channel_id: int, request: RunRequest, *, by: s
         _refuse_other_side(request)
         scope = await _scope(conn, channel_id, request)
         order_ids = await _orders(conn, channel_id, request)
-        if order_ids is not None:
-            await mark_named(conn, channel_id, request.operation, order_ids)
+        await flag(conn, channel_id, order_ids or ())
         queued = select(runs.c.id).where(
             runs.c.channel_id == channel_id,
             runs.c.operation == request.operation,

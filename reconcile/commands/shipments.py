@@ -25,13 +25,9 @@ from reconcile.commands.order_changes import (
     write_order,
 )
 from reconcile.core.actions import Reason
-from reconcile.core.fulfilling import check_shipment, shippable, status_of
-from reconcile.core.order_types import (
-    ImportedOrder,
-    Shipment,
-    ShipmentOrigin,
-    ShipmentState,
-)
+from reconcile.core.fulfilling import check_shipment, shippable
+from reconcile.core.order_types import ImportedOrder, Shipment, ShipmentOrigin, ShipmentState
+from reconcile.core.shipped import last_shipped_at, status_of
 from reconcile.deps import Deps
 from reconcile.store.order_tables import shipment_lines, shipments
 
@@ -265,12 +261,11 @@ async def _insert(
 
 async def _count(conn: AsyncConnection, order: LockedOrder, imported: ImportedOrder) -> None:
     """Where the order stands with these shipments, and when something left last."""
-    left = [item.shipped_at for item in imported.shipments if item.state != ShipmentState.VOID]
     await write_order(
         conn,
         order,
         status=status_of(imported, order.seen.remote, order.seen.gone),
-        last_shipped_at=max(left, default=None),
+        last_shipped_at=last_shipped_at(imported),
     )
 
 

@@ -14,7 +14,7 @@ from reconcile.contract.orders import (
 from reconcile.contract.reading import AccountInfo, ListingPage, ReadResult
 from reconcile.contract.writing import Confirmation, Progress, Write
 from reconcile.core.actions import ActionKind
-from reconcile.core.order_types import RemoteOrder
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import RemoteRef, Value
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from reconcile.core.order_types import (
     OrderFacet,
     OrderFilter,
     OurOrderField,
-    RemoteOrder,
     ShipmentField,
 )
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import NO_FIELDS, Fields, Value
 
 # --- reading --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from reconcile.contract.reading import Gone
 from reconcile.core.actions import ActionKind, Outcome
-from reconcile.core.order_types import RemoteOrder
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import NO_FIELDS, Fields, Presence, RemoteListing, RemoteRef
 
 

@@ -6,17 +6,34 @@ that left count until a statement was made after they had.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from reconcile.core.order_types import (
-    Basis,
-    DeductedUnits,
-    OrderStage,
-    OrderStatus,
-    RemoteOrderLine,
-    SeenOrder,
-)
+from reconcile.core.order_types import OrderStatus, SeenOrder
+from reconcile.core.remote_order_types import OrderStage, RemoteOrderLine
 from reconcile.core.shipped import channel_shipments, is_canceled, standing
+
+
+class Basis(StrEnum):
+    """What a stated quantity counts."""
+
+    ON_HAND = "ON_HAND"
+    """What lies on the shelf: units that had not left at `as_of` are deducted."""
+    NET_OF_ORDERS = "NET_OF_ORDERS"
+    """Already net of orders: units of orders created after `as_of` are deducted."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeductedUnits:
+    """Units of one order line that are taken off what is stated, until they are counted as left."""
+
+    line_id: str
+    sku: str
+    units: int
+    ordered_at: datetime
+    left_at: datetime | None
+    """When they left; None: they are still on the shelf."""
 
 
 def deductions_of(seen: SeenOrder) -> tuple[DeductedUnits, ...]:
@@ -78,10 +95,14 @@ def _on_shelf(seen: SeenOrder) -> Iterator[tuple[str, int, datetime | None]]:
 
 
 def _skus(seen: SeenOrder) -> dict[str, str]:
-    """Line → SKU of the listing variant it is of, else its own; also of lines gone since."""
+    """Line → SKU of the listing variant it is of, else its own, else the one it was imported with.
+
+    Also of lines gone since.
+    """
     imported = () if seen.imported is None else seen.imported.lines
     skus = {line.remote_id: line.sku or "" for line in imported}
-    skus.update({line.id: _sku(seen, line) for line in seen.remote.lines})
+    named = {line.id: _sku(seen, line) for line in seen.remote.lines}
+    skus.update({line: sku for line, sku in named.items() if sku.strip()})
     return {line: sku for line, sku in skus.items() if sku.strip()}
 
 

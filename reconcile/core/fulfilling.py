@@ -26,24 +26,14 @@ from reconcile.core.shipped import (
     channel_shipments,
     fulfillments_of_theirs,
     is_canceled,
-    remaining,
     ships,
     standing,
-    status_of,
     units_ordered,
     units_seen,
+    units_shipped,
 )
 from reconcile.core.types import Value
-
-__all__ = [
-    "channel_shipments",
-    "check_shipment",
-    "completes",
-    "plan_fulfillment",
-    "remaining",
-    "shippable",
-    "status_of",
-]
+from reconcile.core.wording import in_units
 
 _FULFILL = "fulfill"
 _CLOSE = "close"
@@ -174,15 +164,12 @@ def _check_units(
 
 def _left(seen: SeenOrder, order: ImportedOrder) -> dict[str, int]:
     """Line → units that have not left, by whichever of our copy and what is seen says less."""
-    theirs: Counter[str] = Counter()
+    shipped = units_shipped(order)
     for item in channel_shipments(seen):
-        theirs.update(item.lines or {})
-    gone_by: Counter[str] = Counter(theirs)
-    for shipment in standing(order):
-        gone_by.update(shipment.lines)
+        shipped.update(item.lines or {})
     now = units_seen(seen.remote)
     return {
-        line: max(0, min(units, now.get(line, 0)) - gone_by[line])
+        line: max(0, min(units, now.get(line, 0)) - shipped[line])
         for line, units in units_ordered(order).items()
     }
 
@@ -236,7 +223,7 @@ def _plan_shipment(
         )
         wait = Reason(OrderCode.PARTS_WAIT.value, message)
     units = sum(shipment.lines.values())
-    message = f"{_units(units)} left and {context.channel_title} is to know."
+    message = f"{in_units(units)} left and {context.channel_title} is to know."
     draft.intend(
         ActionKind.FULFILL,
         subject,
@@ -311,12 +298,12 @@ def _say_nothing_to_send(
         count = "The shipment is" if len(ours) == 1 else f"All {len(ours)} shipments are"
         reason = Reason(
             OrderCode.SHIPMENTS_THERE.value,
-            f"{count} on the channel; {_units(left)} of the order are left.",
+            f"{count} on the channel; {in_units(left)} of the order are left.",
         )
     else:
         reason = Reason(
             OrderCode.NOTHING_SHIPPED.value,
-            f"Nothing of the order was shipped here; {_units(left)} are left.",
+            f"Nothing of the order was shipped here; {in_units(left)} are left.",
         )
     draft.say(Subject(seen.id), reason, Standing.IN_ORDER)
 
@@ -374,7 +361,3 @@ def _due_to_close(
         return None
     message = "All of the order has left and every shipment is there."
     return Reason(OrderCode.ALL_SHIPPED.value, message)
-
-
-def _units(count: int) -> str:
-    return "1 unit" if count == 1 else f"{count} units"

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from reconcile.core.actions import Change
 from reconcile.core.keys import canonical_json
-from reconcile.core.order_types import Address, OrderStage, RemoteOrder
+from reconcile.core.remote_order_types import Address, OrderStage, RemoteOrder
 from reconcile.core.types import Fields, Value
 from reconcile.core.values import same
 

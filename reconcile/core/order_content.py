@@ -9,14 +9,8 @@ from enum import StrEnum
 from typing import assert_never
 
 from reconcile.core.mapping import MappingRule, Template, TemplateProblem
-from reconcile.core.order_types import (
-    PERSONAL_FIELDS,
-    Address,
-    OurOrderField,
-    RemoteOrder,
-    Shipment,
-    ShipmentField,
-)
+from reconcile.core.order_types import PERSONAL_FIELDS, OurOrderField, Shipment, ShipmentField
+from reconcile.core.remote_order_types import Address, RemoteOrder
 from reconcile.core.shipped import ships
 from reconcile.core.types import Value
 

@@ -12,18 +12,21 @@ from reconcile.core.order_types import (
     OrderContext,
     OrderDecision,
     OrderFacet,
+    OrderFilter,
+    OurOrderField,
+    SeenOrder,
+)
+from reconcile.core.remote_order_types import (
     OrderStage,
     OrderVerdict,
-    OurOrderField,
     RemoteOrder,
     RemoteOrderLine,
-    SeenOrder,
     ShippingText,
 )
 from reconcile.core.shipped import ships
 from reconcile.core.types import Value
 
-_STATUS = "status"
+STATUS = "status"
 """The facet that has to select canceled orders in so many words."""
 _GONE: Mapping[str, str] = {"Deleted": OrderCode.DELETED_THERE.value}
 _SHOWN = 5
@@ -47,8 +50,31 @@ def shipping_policy(remote: RemoteOrder, policies: Mapping[str, str]) -> tuple[s
     """
     if not ships(remote):
         return None
-    found = [_mapping(text, policies) for text in _texts(remote)]
+    found = [mapping_of(text, policies) for text in shipping_texts(remote)]
     return None if None in found else found[0]
+
+
+def shipping_texts(remote: RemoteOrder) -> tuple[ShippingText, ...]:
+    """What of an order is looked up in the mappings; the empty text where it names no method."""
+    return remote.shipping or (ShippingText(("",)),)
+
+
+def mapping_of(text: ShippingText, policies: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first key of a text that is mapped, with our policy."""
+    return next(
+        ((key, policies[key]) for key in text.keys or ("",) if policies.get(key)),
+        None,
+    )
+
+
+def is_too_old(seen: SeenOrder, days: int | None) -> bool:
+    """Whether an order was created more than so many days before it was first seen."""
+    return days is not None and seen.remote.created_at < seen.first_seen_at - timedelta(days=days)
+
+
+def takes_canceled(accepted: OrderFilter) -> bool:
+    """Whether canceled orders are imported: only where their status is selected by name."""
+    return bool(accepted.accepted.get(STATUS))
 
 
 def facts(seen: SeenOrder) -> dict[str, Value]:
@@ -96,8 +122,8 @@ def _filtered(seen: SeenOrder, context: OrderContext) -> Iterator[OrderDecision]
         values = remote.facets.get(facet.name, ())
         if accepted and accepted.isdisjoint(values):
             yield _left_out(seen, facet, accepted)
-    if remote.stage is OrderStage.CANCELED and not context.filter.accepted.get(_STATUS):
-        status = next((item for item in context.facets if item.name == _STATUS), None)
+    if remote.stage is OrderStage.CANCELED and not takes_canceled(context.filter):
+        status = next((item for item in context.facets if item.name == STATUS), None)
         message = (
             f"The order is canceled on {context.channel_title}. Canceled orders are imported only "
             "where the filter of GET_ORDERS selects their status by name."
@@ -125,7 +151,7 @@ def _left_out(seen: SeenOrder, facet: OrderFacet, accepted: frozenset[str]) -> O
 
 def _too_old(seen: SeenOrder, context: OrderContext) -> Iterator[OrderDecision]:
     days = context.filter.days
-    if days is None or seen.remote.created_at >= seen.first_seen_at - timedelta(days=days):
+    if not is_too_old(seen, days):
         return
     message = (
         f"The order was created on {_day(seen.remote.created_at)} and first seen on "
@@ -170,8 +196,8 @@ def _lacking(seen: SeenOrder) -> Iterator[OrderDecision]:
 
 
 def _unmapped(seen: SeenOrder, context: OrderContext) -> Iterator[OrderDecision]:
-    for text in _texts(seen.remote):
-        if _mapping(text, seen.policies) is not None:
+    for text in shipping_texts(seen.remote):
+        if mapping_of(text, seen.policies) is not None:
             continue
         shown = " or ".join(f'"{key}"' if key else "the empty text" for key in text.keys)
         title = f' ("{text.title}")' if text.title and text.title not in text.keys else ""
@@ -216,17 +242,6 @@ def _decided(
     inputs: Mapping[str, Value] | None = None,
 ) -> OrderDecision:
     return OrderDecision(verdict, str(code), message, {**facts(seen), **(inputs or {})})
-
-
-def _texts(remote: RemoteOrder) -> tuple[ShippingText, ...]:
-    return remote.shipping or (ShippingText(("",)),)
-
-
-def _mapping(text: ShippingText, policies: Mapping[str, str]) -> tuple[str, str] | None:
-    return next(
-        ((key, policies[key]) for key in text.keys or ("",) if policies.get(key)),
-        None,
-    )
 
 
 def _has_sku(seen: SeenOrder, line: RemoteOrderLine) -> bool:

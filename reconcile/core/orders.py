@@ -20,22 +20,11 @@ from reconcile.core.order_types import (
     OrderDecision,
     OrderPlan,
     OrderStatus,
-    OrderVerdict,
-    RemoteFulfillment,
     SeenOrder,
 )
-from reconcile.core.shipped import channel_shipments, has_left, may_leave, ships, units_seen
+from reconcile.core.remote_order_types import OrderVerdict, RemoteFulfillment
+from reconcile.core.shipped import channel_shipments, has_left, may_leave, units_seen
 from reconcile.core.types import Value
-
-__all__ = [
-    "differences",
-    "follows",
-    "hold_of",
-    "imprint",
-    "plan_order",
-    "shipping_policy",
-    "ships",
-]
 
 _ORDER = "order"
 _ACKNOWLEDGE = "acknowledge"
@@ -158,10 +147,10 @@ def _follow(
     """What our copy has to take over, as at most one action, and how the order stands."""
     theirs = channel_shipments(seen)
     held, shipped = order.hold, _recorded(theirs)
+    recorded = f"{_shipments(len(theirs))} of {context.channel_title}'s own recorded."
     if order.status is OrderStatus.CLOSED:
         if shipped:
-            message = f"{_shipments(len(theirs))} of {context.channel_title}'s own recorded."
-            return _do(draft, seen, OrderCode.SHIPPED_THERE, message, shipped)
+            return _do(draft, seen, OrderCode.SHIPPED_THERE, recorded, shipped)
         message = "Imported, and closed here by a person: nothing more of it is done."
         return _stay(draft, seen, OrderCode.IMPORTED, message, Standing.IN_ORDER)
     look = _look(seen, order)
@@ -182,8 +171,7 @@ def _follow(
         message = "What the order was held for is no longer so; it goes on."
         return _do(draft, seen, OrderCode.HOLD_ENDS, message, [*ending, *shipped])
     if shipped:
-        message = f"{_shipments(len(theirs))} of {context.channel_title}'s own recorded."
-        return _do(draft, seen, OrderCode.SHIPPED_THERE, message, shipped)
+        return _do(draft, seen, OrderCode.SHIPPED_THERE, recorded, shipped)
     if held is not None:
         by = "by the rules" if held.by is None else "by a person"
         message = f"Imported, and on hold {by}: {held.message}"

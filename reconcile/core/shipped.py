@@ -11,15 +11,13 @@ from datetime import datetime
 
 from reconcile.core.order_types import (
     ImportedOrder,
-    OrderStage,
     OrderStatus,
-    RemoteFulfillment,
-    RemoteOrder,
     SeenOrder,
     Shipment,
     ShipmentOrigin,
     ShipmentState,
 )
+from reconcile.core.remote_order_types import OrderStage, RemoteFulfillment, RemoteOrder
 
 _COMPLETED = "completed"
 
@@ -72,6 +70,11 @@ def standing(order: ImportedOrder) -> tuple[Shipment, ...]:
             key=lambda item: (len(item.id), item.id),
         )
     )
+
+
+def last_shipped_at(order: ImportedOrder) -> datetime | None:
+    """When something of the order left last; None: nothing has."""
+    return max((item.shipped_at for item in standing(order)), default=None)
 
 
 def remaining(order: ImportedOrder) -> Mapping[str, int]:
@@ -144,7 +147,7 @@ def fulfillments_of_theirs(seen: SeenOrder) -> tuple[RemoteFulfillment, ...]:
             },
             shipped_at=item.shipped_at or at,
         )
-        for item in sorted(remote.fulfillments, key=lambda item: item.id)
+        for _, item in sorted({item.id: item for item in remote.fulfillments}.items())
         if item.id not in recorded and not any(_is_same(item, ours, seen_ids) for ours in shipments)
     )
 

@@ -5,12 +5,12 @@ Pure. Which orders are deducted is decided where orders are seen; here are the s
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 
-from reconcile.core.deducting import counts
-from reconcile.core.order_types import Basis, DeductedUnits
+from reconcile.core.deducting import Basis, DeductedUnits, counts
 from reconcile.core.types import ZeroCause
+from reconcile.core.wording import in_units, in_utc
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -60,12 +60,12 @@ def explain_basis(basis: Basis, as_of: datetime) -> str:
     match basis:
         case Basis.ON_HAND:
             return (
-                f"The statement counts what was on hand on {_time(as_of)}: units of orders that "
+                f"The statement counts what was on hand on {in_utc(as_of)}: units of orders that "
                 "had not left by then are deducted"
             )
         case Basis.NET_OF_ORDERS:
             return (
-                f"The statement of {_time(as_of)} is net of orders already: only units of orders "
+                f"The statement of {in_utc(as_of)} is net of orders already: only units of orders "
                 "created after it are deducted"
             )
         case _:
@@ -84,7 +84,7 @@ def explain_deductions(
     lines = [_ordered(item, basis) for item in counted[:limit]]
     rest = counted[limit:]
     if rest:
-        left_out = _units(sum(item.portion.units for item in rest))
+        left_out = in_units(sum(item.portion.units for item in rest))
         more = "1 more order line" if len(rest) == 1 else f"{len(rest)} more order lines"
         lines.append(f"And {left_out} of {more}")
     return (explain_basis(basis, as_of), *lines)
@@ -92,20 +92,12 @@ def explain_deductions(
 
 def _ordered(item: OrderedUnits, basis: Basis) -> str:
     portion = item.portion
-    said = f"Order {item.number} on {item.channel}: {_units(portion.units)}"
+    said = f"Order {item.number} on {item.channel}: {in_units(portion.units)}"
     if basis is Basis.NET_OF_ORDERS:
-        return f"{said}, ordered on {_time(portion.ordered_at)}"
+        return f"{said}, ordered on {in_utc(portion.ordered_at)}"
     if portion.left_at is None:
         return f"{said}, not shipped"
-    return f"{said}, left on {_time(portion.left_at)}, after the statement"
-
-
-def _units(count: int) -> str:
-    return "1 unit" if count == 1 else f"{count} units"
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{said}, left on {in_utc(portion.left_at)}, after the statement"
 
 
 def _bounded(quantity: int, cap: int | None) -> int:

@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping
 
+from reconcile.contract import OrderSupport
 from reconcile.core.order_types import OrderContext
 from reconcile.core.types import Operation
-from reconcile.orders.fetch import support_of
 from reconcile.store.channels import Channel, ChannelOperation
 from reconcile.store.templates import effective_template
+
+
+def support_of(channel: Channel) -> OrderSupport:
+    """How the channel's platform handles orders."""
+    support = channel.platform.orders
+    if support is None:
+        raise TypeError(f"{channel.platform.name} declares order operations without their support")
+    return support
 
 
 def order_context(

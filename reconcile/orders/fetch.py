@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.contract import Gone, OrderPage, OrderSupport, OrderWindow, RejectedOrder
-from reconcile.core.order_types import RemoteOrder
+from reconcile.contract import Gone, OrderPage, OrderWindow, RejectedOrder
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import Operation, Side
 from reconcile.fetch import Slice
+from reconcile.orders.context import support_of
 from reconcile.store import deductions, order_mirror, run_rows
 from reconcile.store.channels import Channel, ChannelOperation
 
@@ -26,14 +27,6 @@ REREAD_AFTER = timedelta(hours=6)
 """An unfinished order that no poll has shown for so long is read by id: it may be gone."""
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """Before any order of any shop; where the settings know no oldest day."""
-
-
-def support_of(channel: Channel) -> OrderSupport:
-    """How the channel's platform handles orders."""
-    support = channel.platform.orders
-    if support is None:
-        raise TypeError(f"{channel.platform.name} declares order operations without their support")
-    return support
 
 
 def days_of(channel: Channel, operation: ChannelOperation) -> int | None:
@@ -80,6 +73,8 @@ async def poll(
             place["total"] = page.total if page.total is not None else place.get("total")
             place.setdefault("polled_at", page.observed_at.isoformat())
             async with execution.fenced() as conn:
+                named = [*(row.id for row in page.rows), *(item.id for item in page.rejected)]
+                await order_mirror.lock(conn, execution.channel.id, named)
                 changed = await order_mirror.observe(
                     conn, execution.channel.id, page.rows, page.observed_at
                 )
@@ -135,6 +130,8 @@ async def _take(
     rows = [answer for answer in answers if isinstance(answer, RemoteOrder)]
     rejected = [answer for answer in answers if isinstance(answer, RejectedOrder)]
     async with part.execution.fenced() as conn:
+        named = [*(row.id for row in rows), *(item.id for item in rejected), *gone]
+        await order_mirror.lock(conn, channel_id, named)
         changed = await order_mirror.observe(conn, channel_id, rows, observed_at)
         changed += await order_mirror.keep_rejected(conn, channel_id, rejected, observed_at)
         changed += await order_mirror.mark_gone(conn, channel_id, gone, observed_at)

@@ -13,15 +13,12 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.core.actions import Action, ActionKind
-from reconcile.core.fulfilling import channel_shipments, status_of
 from reconcile.core.order_codes import OrderCode
-from reconcile.core.order_types import (
-    OrderContext,
-    OrderVerdict,
-    SeenOrder,
-)
+from reconcile.core.order_types import OrderContext, SeenOrder
 from reconcile.core.orders import follows, plan_order
-from reconcile.store import deductions, order_copy, order_mirror
+from reconcile.core.remote_order_types import OrderVerdict
+from reconcile.core.shipped import channel_shipments, last_shipped_at, status_of
+from reconcile.store import deductions, order_copy, order_marks, order_mirror
 from reconcile.store.actions import finish
 from reconcile.store.channels import Channel
 from reconcile.store.seen_orders import load_seen
@@ -49,7 +46,7 @@ async def apply_imports(
         else:
             chosen.append((seen[row["order_id"]], action))
     await finish(conn, moved, "STALE", "WorldMoved", "The order has changed since this was planned")
-    await order_mirror.flag(
+    await order_marks.flag(
         conn, channel.id, [row["order_id"] for row in rows if row["id"] in moved]
     )
     copied = [order for order, action in chosen if action.reason.code in COPIES]
@@ -61,8 +58,10 @@ async def apply_imports(
     await _record(conn, channel, context, done)
     applied = [row["id"] for row in rows if row["id"] not in moved]
     await finish(conn, applied, "APPLIED", "", "")
+    # What waited for the hold to end, or is to be closed now, may have been planned before this.
+    await order_marks.plan_again(conn, channel.id, done)
     if context.acknowledges:
-        await order_mirror.flag(conn, channel.id, done)
+        await order_marks.flag(conn, channel.id, done)
     return (await deductions.rewrite(conn, channel.id, ids)).channel_ids
 
 
@@ -161,12 +160,11 @@ async def settle_statuses(
         imported = order.imported
         if imported is None:
             continue
-        left = [shipment.shipped_at for shipment in imported.shipments if shipment.state != "VOID"]
         given.append(
             {
                 "id": int(imported.id),
                 "status": status_of(imported, order.remote, order.gone),
-                "last_shipped_at": max(left, default=None),
+                "last_shipped_at": last_shipped_at(imported),
                 "ended_at": order.remote.ended_at,
             }
         )
@@ -206,18 +204,15 @@ async def follow(
 async def _record(
     conn: AsyncConnection, channel: Channel, context: OrderContext, ids: Sequence[int]
 ) -> None:
-    rows = []
-    for order in await load_seen(conn, channel.id, ids):
-        decision = plan_order(order, context).decision
-        if decision.verdict is not OrderVerdict.IMPORTED:
-            continue
-        rows.append(
-            {
-                "id": int(order.id),
-                "verdict": decision.verdict,
-                "reason": decision.code,
-                "message": decision.message,
-                "inputs": dict(decision.inputs),
-            }
-        )
-    await order_mirror.record_verdicts(conn, rows)
+    decided = {
+        int(order.id): plan_order(order, context).decision
+        for order in await load_seen(conn, channel.id, ids)
+    }
+    await order_mirror.record_verdicts(
+        conn,
+        {
+            number: decision
+            for number, decision in decided.items()
+            if decision.verdict is OrderVerdict.IMPORTED
+        },
+    )

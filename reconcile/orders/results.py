@@ -10,11 +10,12 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.actions import ActionKind, Outcome
+from reconcile.core.actions import OPERATION_ACTIONS, ActionKind, Outcome, Standing
+from reconcile.core.types import Operation
 from reconcile.orders.importing import settle_statuses
 from reconcile.results import Ended, finish_rows
 from reconcile.store import actions as action_rows
-from reconcile.store import deductions, order_mirror
+from reconcile.store import deductions, order_marks, order_mirror
 from reconcile.store.channels import Channel
 
 
@@ -56,7 +57,7 @@ async def apply_order_results(
     changed = await order_mirror.observe(conn, channel.id, seen, observed_at)
     await settle_statuses(conn, channel.id, ids, observed_at)
     # What was done, failed or moved is looked at once more: the next shipment, closing, a failure.
-    await order_mirror.flag(conn, channel.id, ids)
+    await order_marks.flag(conn, channel.id, ids)
     await deductions.rewrite(conn, channel.id, sorted({*ids, *changed}))
 
 
@@ -85,21 +86,18 @@ WHERE s.id = r.id
 async def _say(conn: AsyncConnection, channel: Channel, ended: Sequence[Ended]) -> None:
     """A failure is said on the order at once; the next plan says it again as FailedBefore."""
     failed = [item for item in ended if item.result.outcome is Outcome.FAILED]
-    for operation in ("GET_ORDERS", "SYNC_ORDERS"):
-        acknowledges = operation == "GET_ORDERS"
-        rows = {
-            item.row["order_id"]: {
-                "object_id": item.row["order_id"],
-                "status": "ATTENTION",
-                "reason": item.result.code or "Failed",
-                "message": item.result.message,
-                "inputs": {},
-                "observed_revision": None,
-            }
+    for operation in (Operation.GET_ORDERS, Operation.SYNC_ORDERS):
+        said = {
+            item.row["order_id"]: order_mirror.OrderCondition(
+                item.row["order_id"],
+                Standing.ATTENTION,
+                item.result.code or "Failed",
+                item.result.message,
+            )
             for item in failed
-            if (_kind(item) is ActionKind.ACKNOWLEDGE) == acknowledges
+            if _kind(item) in OPERATION_ACTIONS[operation]
         }
-        if rows:
+        if said:
             await order_mirror.record_conditions(
-                conn, channel.id, operation, sorted(rows), [*rows.values()]
+                conn, channel.id, operation, sorted(said), [*said.values()]
             )

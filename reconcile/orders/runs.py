@@ -9,24 +9,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile import fetch
 from reconcile.advancing import Advancing
 from reconcile.context import LANE_FULFILLMENT
 from reconcile.contract import OrderWindow
-from reconcile.core.actions import Action, ActionKind, Decision, Plan, Standing
+from reconcile.core.actions import ActionKind, Decision, Plan, Standing
 from reconcile.core.fulfilling import plan_fulfillment
-from reconcile.core.order_types import OrderContext, OrderDecision, OrderVerdict, SeenOrder
+from reconcile.core.order_types import OrderContext, OrderDecision, SeenOrder
 from reconcile.core.orders import plan_order
+from reconcile.core.remote_order_types import OrderVerdict
 from reconcile.core.states import RunState
 from reconcile.core.types import Operation
 from reconcile.local import planned_rows
 from reconcile.orders import fetch as order_fetch
 from reconcile.orders.context import order_context
 from reconcile.orders.importing import apply_imports, follow, settle_statuses
-from reconcile.store import deductions, order_mirror, order_reports, plans, run_rows
+from reconcile.store import deductions, order_marks, order_mirror, order_reports, plans, run_rows
 from reconcile.store.channel_state import is_current
 from reconcile.store.seen_orders import load_seen
 
@@ -35,7 +35,6 @@ CHUNK = 500
 MOST_ROUNDS = 3
 """What a run imports or sends is decided again in the same run (acknowledge, close)."""
 
-FLAGS: Mapping[Operation, str] = {Operation.GET_ORDERS: "decide", Operation.SYNC_ORDERS: "fulfill"}
 ATTENTION = frozenset({OrderVerdict.HELD, OrderVerdict.UNSAVABLE})
 """Verdicts somebody has to do something about."""
 
@@ -62,29 +61,40 @@ class OrderRun(Advancing):
         named: list[int] | None = self.phase.get("found", self.row["order_ids"])
         return named or None
 
-    @property
-    def _flag(self) -> str:
-        return FLAGS[self.operation]
-
     # --- fetching -----------------------------------------------------------------------
 
     async def _start(self) -> bool:
+        if not await self._resolve():
+            return True
         now = self.execution.deps.clock()
         self.phase |= {"full": bool(self.row["is_full"]), "round": 1, "started_at": now.isoformat()}
         async with self.execution.fenced() as conn:
-            # Links that came or went since change which SKU a line stands for.
-            moved = await deductions.resolve_again(conn, self.channel.id)
-            await order_mirror.flag(conn, self.channel.id, moved)
-            if self._scope is not None:
-                await order_mirror.flag(conn, self.channel.id, self._scope)
-            if self.is_full:
-                await order_mirror.flag_unfinished(conn, self.channel.id, self._flag)
-            rewritten = await deductions.rewrite(conn, self.channel.id, moved)
-        await order_fetch.ring(self.part, rewritten.channel_ids)
+            await order_marks.flag(conn, self.channel.id, self._scope or ())
+        if self.is_full:
+            async with self.execution.fenced() as conn:
+                await order_marks.flag_unfinished(conn, self.channel.id, self.operation)
         if self.operation is Operation.GET_ORDERS and self.row["order_ids"] == []:
             # A mapping or a setting changed: what was seen already is decided, nothing is asked.
             return await self._go("decide", RunState.FETCHING)
         return await self._go("check", RunState.FETCHING)
+
+    async def _resolve(self) -> bool:
+        """Links that came or went change which SKU a line stands for; True when all is as it is.
+
+        A portion at a time: linking a catalog may concern every open order there is.
+        """
+        while not self.part.is_over:
+            after = int(self.phase.get("resolved_up_to", 0))
+            async with self.execution.fenced() as conn:
+                moved = await deductions.resolve_again(conn, self.channel.id, after, CHUNK)
+                if not moved:
+                    return True
+                await order_marks.flag(conn, self.channel.id, moved)
+                self.phase["resolved_up_to"] = moved[-1]
+                await run_rows.save_phase(conn, self.row["id"], self.phase)
+                rewritten = await deductions.rewrite(conn, self.channel.id, moved)
+            await order_fetch.ring(self.part, rewritten.channel_ids)
+        return False
 
     async def _check(self) -> bool:
         await fetch.check_account(self.part)
@@ -169,14 +179,14 @@ class OrderRun(Advancing):
             if not await is_current(conn, self.channel.id, self.channel.revision):
                 # Decided from settings that no longer hold; the next slice knows the new ones.
                 return False
-            ids = await order_mirror.flagged(
-                conn, self.channel.id, self._flag, after, CHUNK, self._scope
+            ids = await order_marks.flagged(
+                conn, self.channel.id, self.operation, after, CHUNK, self._scope
             )
             if ids:
                 seen = await load_seen(conn, self.channel.id, ids, lock=True)
                 await self._record(conn, seen, context)
                 if not self.row["plan_only"]:
-                    await order_mirror.unflag(conn, ids, self._flag)
+                    await order_marks.unflag(conn, ids, self.operation)
                     if self.operation is Operation.GET_ORDERS:
                         await follow(conn, self.channel, context, seen)
                         now = self.execution.deps.clock()
@@ -198,14 +208,14 @@ class OrderRun(Advancing):
     async def _record(
         self, conn: AsyncConnection, seen: Sequence[SeenOrder], context: OrderContext
     ) -> None:
-        verdicts: list[dict[str, Any]] = []
+        decided: dict[int, OrderDecision] = {}
         made: list[tuple[SeenOrder, Plan]] = []
         for order in seen:
             if self.operation is Operation.GET_ORDERS:
                 planned = plan_order(order, context)
                 made.append((order, planned.plan))
                 self._count(planned.decision)
-                verdicts.append(_verdict(order, planned.decision))
+                decided[int(order.id)] = planned.decision
             else:
                 made.append((order, plan_fulfillment(order, context)))
         # An order is IMPORTED once it stands in our records; until then it is still pending.
@@ -216,62 +226,57 @@ class OrderRun(Advancing):
             if action.kind is ActionKind.IMPORT_ORDER and order.imported is None
         }
         await order_mirror.record_verdicts(
-            conn, [row for row in verdicts if row["id"] not in waiting]
+            conn,
+            {number: decision for number, decision in decided.items() if number not in waiting},
         )
         rows = []
-        for order, plan in made:
-            rows += [_row(action, "PLANNED", order.revision) for action in plan.actions]
+        for _, plan in made:
+            rows += [
+                plans.action_json(action, "PLANNED", LANE_FULFILLMENT, {})
+                for action in plan.actions
+            ]
             rows += [
                 {
-                    **_row(action, "SKIPPED", order.revision),
+                    **plans.action_json(action, "SKIPPED", LANE_FULFILLMENT, {}),
                     "outcome_code": decision.code,
                     "outcome_message": decision.message,
                 }
                 for action, decision in plan.skipped
             ]
         await plans.record_actions(conn, self.channel.id, self.row["id"], rows)
-        await self._say(conn, seen, made, verdicts)
+        await self._say(conn, made, decided)
 
     async def _say(
         self,
         conn: AsyncConnection,
-        seen: Sequence[SeenOrder],
         made: Sequence[tuple[SeenOrder, Plan]],
-        verdicts: Sequence[Mapping[str, Any]],
+        decided: Mapping[int, OrderDecision],
     ) -> None:
         """What somebody has to do, or what waits, becomes a condition of the order."""
-        said: dict[int, dict[str, Any]] = {}
-        for row in verdicts:
-            if OrderVerdict(row["verdict"]) in ATTENTION:
-                said[row["id"]] = {
-                    "object_id": row["id"],
-                    "status": Standing.ATTENTION,
-                    "reason": row["reason"],
-                    "message": row["message"],
-                    "inputs": row["inputs"],
-                    "observed_revision": row["revision"],
-                }
+        said: list[order_mirror.OrderCondition] = []
         for order, plan in made:
-            chosen = _worst(plan.decisions)
-            if chosen is None:
-                continue
-            if int(order.id) not in said:
-                said[int(order.id)] = {
-                    "object_id": int(order.id),
-                    "status": chosen.standing,
-                    "reason": chosen.code,
-                    "message": chosen.message,
-                    "inputs": dict(chosen.inputs),
-                    "observed_revision": order.revision,
-                }
-                if chosen.standing is Standing.ATTENTION:
-                    self._note(chosen.code, waits=True)
+            number = int(order.id)
+            found: OrderDecision | Decision | None = decided.get(number)
+            standing = Standing.ATTENTION
+            if not isinstance(found, OrderDecision) or found.verdict not in ATTENTION:
+                found = _worst(plan.decisions)
+                if found is None:
+                    continue
+                standing = found.standing
+                if standing is Standing.ATTENTION:
+                    self._note(found.code, waits=True)
+            said.append(
+                order_mirror.OrderCondition(
+                    number,
+                    standing,
+                    found.code,
+                    found.message,
+                    dict(found.inputs),
+                    order.revision,
+                )
+            )
         await order_mirror.record_conditions(
-            conn,
-            self.channel.id,
-            self.operation,
-            [int(order.id) for order in seen],
-            [*said.values()],
+            conn, self.channel.id, self.operation, [int(order.id) for order, _ in made], said
         )
 
     def _count(self, decision: OrderDecision) -> None:
@@ -340,12 +345,6 @@ class OrderRun(Advancing):
 
     # --- ending -------------------------------------------------------------------------
 
-    async def look_again(self, conn: AsyncConnection, rows: Sequence[Any], reason: str) -> None:
-        """The orders are decided again by the next run."""
-        del reason
-        ids = [row["order_id"] for row in rows if row["order_id"] is not None]
-        await order_mirror.flag(conn, self.channel.id, ids)
-
     async def counted(self, conn: AsyncConnection) -> tuple[dict[str, Any], int]:
         """Orders by what became of them, with the reasons of those that were not imported."""
         said = await order_reports.fates(conn, self.row["id"])
@@ -366,24 +365,3 @@ def _worst(decisions: Sequence[Decision]) -> Decision | None:
             if decision.standing is standing:
                 return decision
     return None
-
-
-def _verdict(order: SeenOrder, decision: OrderDecision) -> dict[str, Any]:
-    return {
-        "id": int(order.id),
-        "verdict": decision.verdict,
-        "reason": decision.code,
-        "message": decision.message,
-        "inputs": dict(decision.inputs),
-        "revision": order.revision,
-    }
-
-
-def _row(action: Action, state: str, revision: int) -> dict[str, Any]:
-    del revision
-    return plans.action_json(action, state, LANE_FULFILLMENT, {})
-
-
-def rows_of(rows: Sequence[RowMapping]) -> list[int]:
-    """The orders that action rows are about."""
-    return [row["order_id"] for row in rows]

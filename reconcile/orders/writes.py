@@ -2,32 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.contract import OrderWrite, ShipmentLine, ShipmentWrite, Step
-from reconcile.core.actions import POLICY_ACTIONS, ActionKind
+from reconcile.core.actions import OPERATION_ACTIONS, POLICY_ACTIONS, ActionKind
 from reconcile.core.fulfilling import completes
 from reconcile.core.mapping import Template
 from reconcile.core.order_content import shipment_values
 from reconcile.core.order_types import (
     ImportedOrder,
-    OrderStage,
     SeenOrder,
     Shipment,
     ShipmentField,
     ShipmentState,
 )
 from reconcile.core.orders import hold_of
+from reconcile.core.shipped import is_canceled
 from reconcile.core.types import Operation
+from reconcile.orders.context import order_context
 from reconcile.store.channels import Channel, ChannelOperation, load_operations
 from reconcile.store.seen_orders import load_seen
-from reconcile.store.templates import effective_template
 
 OPERATIONS: Mapping[ActionKind, Operation] = {
-    ActionKind.ACKNOWLEDGE: Operation.GET_ORDERS,
-    ActionKind.FULFILL: Operation.SYNC_ORDERS,
-    ActionKind.CLOSE: Operation.SYNC_ORDERS,
+    kind: operation
+    for operation in (Operation.GET_ORDERS, Operation.SYNC_ORDERS)
+    for kind in OPERATION_ACTIONS[operation]
 }
 """Which operation's settings an action on an order is carried out with."""
 
@@ -40,10 +40,7 @@ async def build_order_writes(
         return []
     orders = await _orders(conn, channel, rows)
     operations = await load_operations(conn, channel)
-    sending = operations.get(Operation.SYNC_ORDERS)
-    template = effective_template(
-        channel.platform, Operation.SYNC_ORDERS, None if sending is None else sending.template
-    )
+    template = order_context(channel, operations).shipment_template
     return [_write(row, orders[row["order_id"]], operations, template) for row in rows]
 
 
@@ -142,17 +139,11 @@ def _unshippable(order: SeenOrder, imported: ImportedOrder, shipment_id: int) ->
     shipment = _shipment(imported, shipment_id)
     if shipment is None or shipment.state is not ShipmentState.RECORDED:
         return "The shipment was taken back or is on the channel already"
+    if order.unreadable:
+        return "What the order looks like now could not be understood"
     hold = hold_of(order)
     if hold is not None:
         return f"The order is on hold: {hold.message}"
-    if order.gone is not None or order.remote.stage is OrderStage.CANCELED:
+    if is_canceled(order):
         return "The order was canceled on the channel"
     return ""
-
-
-async def orders_of_rows(conn: AsyncConnection, ids: Sequence[int]) -> Sequence[int]:
-    """The orders that these actions are about."""
-    result = await conn.execute(
-        text("SELECT DISTINCT order_id FROM actions WHERE id = ANY(:ids)"), {"ids": list(ids)}
-    )
-    return sorted(row.order_id for row in result)

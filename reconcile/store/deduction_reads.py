@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import ARRAY, BigInteger, RowMapping, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.order_types import DeductedUnits
+from reconcile.core.deducting import DeductedUnits
 from reconcile.core.stock import OrderedUnits
 from reconcile.store.page import Page, grouped
 
@@ -153,19 +153,6 @@ async def deductions_of_item(
 
 def _page(rows: Sequence[RowMapping], limit: int) -> Page[DeductionRow]:
     return Page(tuple(_row(row) for row in rows[:limit]), len(rows) > limit)
-
-
-async def deductions_by_ids(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, DeductionRow]:
-    """The deductions of these ids."""
-    result = await conn.execute(
-        text(f"""
-SELECT {_ROW}, {_ITEM_COUNTS} AS counts FROM deductions d
-LEFT JOIN items i ON i.sku = d.sku {_JOINED}
-WHERE d.id = ANY(:ids)
-"""),  # noqa: S608 - only constants of this module are put in
-        {"ids": list(ids)},
-    )
-    return {row["id"]: _row(row) for row in result.mappings()}
 
 
 _COUNTED_ORDERS = text(f"""

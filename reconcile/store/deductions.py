@@ -15,8 +15,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.deducting import deducted, deductions_of
-from reconcile.core.order_types import Basis, DeductedUnits
+from reconcile.core.deducting import Basis, DeductedUnits, deducted, deductions_of
 from reconcile.store.seen_orders import load_seen
 from reconcile.store.staleness import mark_skus_stale
 
@@ -226,8 +225,10 @@ SELECT channel_id FROM due ORDER BY channel_id
     return tuple(row.channel_id for row in result)
 
 
-async def resolve_again(conn: AsyncConnection, channel_id: int) -> tuple[int, ...]:
-    """Open remote orders of which a line resolves to another SKU than it is deducted by.
+async def resolve_again(
+    conn: AsyncConnection, channel_id: int, after: int = 0, limit: int | None = None
+) -> tuple[int, ...]:
+    """Open remote orders behind `after` of which a line is deducted by another SKU than it has now.
 
     A link appeared, went, or its listing has another SKU now. As in `seen_orders.line_skus`: the
     linked variant's SKU goes before the line's own, and that before the one it was imported with.
@@ -244,15 +245,16 @@ LEFT JOIN LATERAL (
       AND r.variant = coalesce(l.variant, '') AND v.link_state IN ('LINKED', 'BROKEN')
     ORDER BY v.link_state = 'LINKED' DESC, v.id LIMIT 1) AS v ON true
 LEFT JOIN order_lines p ON p.order_id = i.id AND p.remote_line_id = l.id
-CROSS JOIN LATERAL (SELECT coalesce(v.sku, nullif(l.sku, ''), p.sku) AS sku) AS named
+CROSS JOIN LATERAL (SELECT coalesce(
+    v.sku, CASE WHEN btrim(l.sku) <> '' THEN l.sku END, p.sku) AS sku) AS named
 LEFT JOIN LATERAL (
     SELECT array_agg(DISTINCT d.sku) AS skus FROM deductions d
     WHERE d.remote_order_id = o.id AND d.line_id = l.id) AS held ON true
-WHERE o.channel_id = :channel_id AND o.stage = 'OPEN' AND o.gone IS NULL
+WHERE o.channel_id = :channel_id AND o.id > :after AND o.stage = 'OPEN' AND o.gone IS NULL
   AND coalesce(i.status, '') NOT IN ('CANCELED', 'CLOSED') AND l.quantity > l.canceled
   AND held.skus IS DISTINCT FROM CASE WHEN named.sku IS NOT NULL THEN ARRAY[named.sku] END
-ORDER BY o.id
+ORDER BY o.id LIMIT CAST(:limit AS bigint)
 """),
-        {"channel_id": channel_id},
+        {"channel_id": channel_id, "after": after, "limit": limit},
     )
     return tuple(row.id for row in result)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from reconcile.core.order_types import (
+from reconcile.core.remote_order_types import (
     Address,
     Impediment,
     OrderStage,

@@ -11,10 +11,11 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reconcile.core.imprinting import imprint
 from reconcile.core.mapping import Template
 from reconcile.core.order_content import OrderContent, order_content
+from reconcile.core.order_filters import shipping_policy
 from reconcile.core.order_types import PERSONAL_FIELDS, OurOrderField, SeenOrder
-from reconcile.core.orders import imprint, shipping_policy
 from reconcile.store.channels import Channel
 from reconcile.store.seen_orders import line_skus
 
@@ -43,8 +44,14 @@ FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(remote_order_id bigint, numbe
 ORDER BY r.remote_order_id
 ON CONFLICT (remote_order_id) DO UPDATE SET number = excluded.number, total = excluded.total,
     currency = excluded.currency, payment = excluded.payment,
-    shipping_text = excluded.shipping_text, shipping_key = excluded.shipping_key,
-    shipping_policy = excluded.shipping_policy, is_digital = excluded.is_digital,
+    shipping_text = excluded.shipping_text,
+    -- A mapping that was taken away leaves what was imported with it.
+    (shipping_key, shipping_policy) = ROW(
+        coalesce(excluded.shipping_key, CASE
+            WHEN o.imprint -> 'shipping' = excluded.imprint -> 'shipping' THEN o.shipping_key END),
+        coalesce(excluded.shipping_policy, CASE WHEN
+            o.imprint -> 'shipping' = excluded.imprint -> 'shipping' THEN o.shipping_policy END)),
+    is_digital = excluded.is_digital,
     imprint = excluded.imprint, missing = excluded.missing,
     personal = CASE WHEN o.erased_at IS NULL THEN excluded.personal END,
     hold_code = CASE WHEN o.hold_by IS NOT NULL THEN o.hold_code END,

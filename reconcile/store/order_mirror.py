@@ -1,18 +1,22 @@
-"""The mirror of a channel's orders: what was seen, when, and what is to be decided again.
+"""The mirror of a channel's orders: what was seen, when, and what became of it.
 
-The writer's side; observations older than what is stored change nothing.
+The writer's side; observations older than what is stored change nothing. What changed is marked to
+be decided again (`order_marks`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.contract import Gone, RejectedOrder
-from reconcile.core.order_types import OrderStage, RemoteOrder
+from reconcile.core.actions import Standing
+from reconcile.core.order_types import OrderDecision
+from reconcile.core.remote_order_types import OrderStage, RemoteOrder
+from reconcile.core.types import Operation, Value
 from reconcile.store.order_codec import remote_order_json
 
 _SEEN = (
@@ -32,11 +36,11 @@ def _columns(names: str, prefix: str) -> str:
 
 _OBSERVE = text(f"""
 WITH seen AS (
-    SELECT * FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS (remote_id text,
+    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(remote_id text,
         number text, stage text, status text, payment text, currency text, total numeric,
         ordered_at timestamptz, modified_at timestamptz, ended_at timestamptz, lines jsonb,
         shipping jsonb, shipping_keys text[], fulfillments jsonb, is_digital boolean, facets jsonb,
-        impediments jsonb, withheld jsonb, aspects jsonb, personal jsonb)) WITH ORDINALITY r),
+        impediments jsonb, withheld jsonb, aspects jsonb, personal jsonb)),
 known AS (
     SELECT o.id, o.remote_id, o.observed_at > :at AS is_newer,
            o.gone IS NOT NULL OR o.unreadable IS NOT NULL
@@ -50,15 +54,18 @@ written AS (
     SELECT :channel_id, s.remote_id, {_columns(_SEEN, "s")}, s.personal, :at, :at, true, false
     FROM seen s LEFT JOIN known k ON k.remote_id = s.remote_id
     WHERE k.id IS NULL OR NOT k.is_newer
-    ORDER BY s.ordinality
+    ORDER BY s.ordered_at, s.remote_id
     ON CONFLICT (channel_id, remote_id) DO UPDATE SET
         ({_SEEN}) = ROW({_columns(_SEEN, "excluded")}),
         personal = CASE WHEN o.erased_at IS NULL THEN excluded.personal END,
         observed_at = excluded.observed_at, unreadable = NULL, gone = NULL, gone_at = NULL,
-        decide = o.decide OR EXISTS (SELECT 1 FROM known k WHERE k.id = o.id AND k.is_changed),
-        fulfill = o.fulfill OR EXISTS (SELECT 1 FROM known k WHERE k.id = o.id AND k.is_changed),
+        -- One that another page has brought in this moment is not known, and may have changed.
+        decide = o.decide OR NOT EXISTS (
+            SELECT 1 FROM known k WHERE k.id = o.id AND NOT k.is_changed),
+        fulfill = o.fulfill OR NOT EXISTS (
+            SELECT 1 FROM known k WHERE k.id = o.id AND NOT k.is_changed),
         revision = o.revision + CASE WHEN EXISTS (
-            SELECT 1 FROM known k WHERE k.id = o.id AND k.is_changed) THEN 1 ELSE 0 END
+            SELECT 1 FROM known k WHERE k.id = o.id AND NOT k.is_changed) THEN 0 ELSE 1 END
     WHERE o.observed_at <= excluded.observed_at
     RETURNING o.id, o.remote_id)
 SELECT w.id FROM written w LEFT JOIN known k ON k.id = w.id
@@ -85,6 +92,21 @@ async def observe(
     changed = [row.id for row in result]
     await _note_texts(conn, channel_id, orders.values())
     return changed
+
+
+async def lock(conn: AsyncConnection, channel_id: int, remote_ids: Iterable[str]) -> None:
+    """Lock what is known of these orders, in the order of ids, as everybody locks several.
+
+    First in a transaction that takes in what is there, what is rejected and what is gone: each of
+    the three for itself would lock in another order than a page of the other side does.
+    """
+    await conn.execute(
+        text("""
+SELECT id FROM remote_orders WHERE channel_id = :channel_id AND remote_id = ANY(:remote_ids)
+ORDER BY id FOR UPDATE
+"""),
+        {"channel_id": channel_id, "remote_ids": sorted(set(remote_ids))},
+    )
 
 
 async def _note_texts(
@@ -135,11 +157,25 @@ SELECT :channel_id, r.remote_id, r.number, 'OPEN', :at, :at, :at, r.message
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(remote_id text, number text, message text)
 ORDER BY r.remote_id
 ON CONFLICT (channel_id, remote_id) DO UPDATE SET unreadable = excluded.unreadable,
-    observed_at = excluded.observed_at, decide = true, revision = o.revision + 1
-WHERE o.observed_at <= excluded.observed_at AND o.unreadable IS DISTINCT FROM excluded.unreadable
+    observed_at = excluded.observed_at, gone = NULL, gone_at = NULL, decide = true, fulfill = true,
+    revision = o.revision + 1
+WHERE o.observed_at <= excluded.observed_at
+  AND (o.gone IS NOT NULL OR o.unreadable IS DISTINCT FROM excluded.unreadable)
 RETURNING o.id
 """),
         {"channel_id": channel_id, "at": observed_at, "rows": orjson.dumps(given).decode()},
+    )
+    # Looked at it was all the same, or it would be read again and again before all others.
+    await conn.execute(
+        text("""
+UPDATE remote_orders SET observed_at = :at
+WHERE channel_id = :channel_id AND remote_id = ANY(:remote_ids) AND observed_at < :at
+"""),
+        {
+            "channel_id": channel_id,
+            "at": observed_at,
+            "remote_ids": sorted({item.id for item in rejected}),
+        },
     )
     return [row.id for row in result]
 
@@ -163,68 +199,6 @@ RETURNING o.id
         {"channel_id": channel_id, "at": observed_at, "rows": orjson.dumps(given).decode()},
     )
     return sorted(row.id for row in result)
-
-
-async def flag(conn: AsyncConnection, channel_id: int, ids: Sequence[int]) -> None:
-    """Both order operations are to decide these orders once more."""
-    if not ids:
-        return
-    await conn.execute(
-        text("""
-UPDATE remote_orders SET decide = true, fulfill = true
-WHERE channel_id = :channel_id AND id = ANY(:ids)
-"""),
-        {"channel_id": channel_id, "ids": sorted(set(ids))},
-    )
-
-
-async def flag_unfinished(conn: AsyncConnection, channel_id: int, name: str) -> None:
-    """A full run decides everything that is not finished, whether anything changed or not."""
-    unfinished = {
-        "decide": "o.id IS NULL OR o.status IN ('OPEN', 'PARTIALLY_SHIPPED')",
-        "fulfill": "o.status IN ('OPEN', 'PARTIALLY_SHIPPED', 'SHIPPED') OR EXISTS ("
-        "SELECT 1 FROM shipments s WHERE s.order_id = o.id AND s.state = 'RECORDED')",
-    }[name]
-    await conn.execute(
-        text(f"""
-UPDATE remote_orders r SET {name} = true FROM remote_orders n
-LEFT JOIN orders o ON o.remote_order_id = n.id
-WHERE r.id = n.id AND r.channel_id = :channel_id AND NOT r.{name} AND ({unfinished})
-"""),  # noqa: S608 - one of two constants
-        {"channel_id": channel_id},
-    )
-
-
-_FLAGGED = {"decide": "decide", "fulfill": "fulfill"}
-
-
-async def flagged(
-    conn: AsyncConnection,
-    channel_id: int,
-    name: str,
-    after: int,
-    limit: int,
-    scope: Sequence[int] | None,
-) -> list[int]:
-    """The next orders behind `after` that wait for a decision, all of them or of a scope."""
-    result = await conn.execute(
-        text(f"""
-SELECT id FROM remote_orders
-WHERE channel_id = :channel_id AND id > :after AND {_FLAGGED[name]}
-  AND (CAST(:scope AS bigint[]) IS NULL OR id = ANY(CAST(:scope AS bigint[])))
-ORDER BY id LIMIT :limit
-"""),  # noqa: S608 - one of two constants
-        {"channel_id": channel_id, "after": after, "limit": limit, "scope": scope},
-    )
-    return [row.id for row in result]
-
-
-async def unflag(conn: AsyncConnection, ids: Sequence[int], name: str) -> None:
-    """These orders are decided; in the transaction that locked and decided them."""
-    await conn.execute(
-        text(f"UPDATE remote_orders SET {_FLAGGED[name]} = false WHERE id = ANY(:ids)"),  # noqa: S608
-        {"ids": list(ids)},
-    )
 
 
 async def unseen_open(
@@ -258,10 +232,20 @@ async def remote_ids(conn: AsyncConnection, ids: Sequence[int]) -> list[str]:
     return [row.remote_id for row in result]
 
 
-async def record_verdicts(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+async def record_verdicts(conn: AsyncConnection, decided: Mapping[int, OrderDecision]) -> None:
     """What became of each order and why; since when changes only with the reason."""
-    if not rows:
+    if not decided:
         return
+    rows = [
+        {
+            "id": order_id,
+            "verdict": decision.verdict,
+            "reason": decision.code,
+            "message": decision.message,
+            "inputs": dict(decision.inputs),
+        }
+        for order_id, decision in decided.items()
+    ]
     await conn.execute(
         text("""
 UPDATE remote_orders o SET verdict = r.verdict, reason = r.reason, message = r.message,
@@ -273,16 +257,29 @@ WHERE o.id = r.id
   AND (o.verdict, o.reason, o.message, o.inputs)
       IS DISTINCT FROM (r.verdict, r.reason, r.message, r.inputs)
 """),
-        {"rows": orjson.dumps(list(rows)).decode()},
+        {"rows": orjson.dumps(rows).decode()},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCondition:
+    """What is to be said of an order until the operation decides otherwise."""
+
+    object_id: int
+    """Of the remote order."""
+    status: Standing
+    reason: str
+    message: str
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    observed_revision: int | None = None
 
 
 async def record_conditions(
     conn: AsyncConnection,
     channel_id: int,
-    operation: str,
+    operation: Operation,
     ids: Sequence[int],
-    rows: Sequence[Mapping[str, Any]],
+    said: Sequence[OrderCondition],
 ) -> None:
     """Keep what is to be said of these orders as conditions of an operation; clear the others."""
     await conn.execute(
@@ -307,6 +304,6 @@ ON CONFLICT (object_kind, object_id, type) DO UPDATE SET
             "channel_id": channel_id,
             "type": operation,
             "ids": list(ids),
-            "rows": orjson.dumps(list(rows)).decode(),
+            "rows": orjson.dumps(list(said)).decode(),
         },
     )

@@ -11,13 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.order_types import (
-    Address,
-    OrderStatus,
-    OurOrderField,
-    PaymentStatus,
-    ShipmentState,
-)
+from reconcile.core.order_types import OrderStatus, OurOrderField, ShipmentState
+from reconcile.core.remote_order_types import Address, PaymentStatus
 from reconcile.core.types import Value
 from reconcile.store.order_codec import exact
 from reconcile.store.order_tables import order_lines, orders, shipment_lines, shipments

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.order_types import OrderVerdict, RemoteOrder
+from reconcile.core.remote_order_types import OrderVerdict, RemoteOrder
 from reconcile.store.order_codec import remote_order
 from reconcile.store.order_tables import orders, remote_orders
 from reconcile.store.orders import kept_channels
 from reconcile.store.page import Page, one_of, read_page, read_rows
+from reconcile.store.tables import conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class RemoteOrderFilter:
     """Code of the decision."""
     number: str | None = None
     """Compared exactly; a number is not unique."""
+    needs_attention: bool | None = None
+    """Whether something of it waits for a person: a decision says so, or the rules stopped it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,26 @@ def _tests(where: RemoteOrderFilter) -> list[ColumnElement[bool]]:
         found.append(remote_orders.c.reason == where.reason)
     if where.number is not None:
         found.append(remote_orders.c.number == where.number)
+    if where.needs_attention is not None:
+        attention = or_(
+            remote_orders.c.id.in_(_with_attention(where)),
+            remote_orders.c.id.in_(
+                select(orders.c.remote_order_id).where(
+                    orders.c.hold_code.is_not(None), orders.c.hold_by.is_(None)
+                )
+            ),
+        )
+        found.append(attention if where.needs_attention else ~attention)
     return found
+
+
+def _with_attention(where: RemoteOrderFilter) -> Select[Any]:
+    statement = select(conditions.c.object_id).where(
+        conditions.c.object_kind == "order", conditions.c.status == literal_column("'ATTENTION'")
+    )
+    if where.channel_id is not None:
+        statement = statement.where(conditions.c.channel_id == where.channel_id)
+    return statement
 
 
 async def list_remote_orders(

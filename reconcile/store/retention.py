@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.order_types import OrderStatus, OrderVerdict
+from reconcile.core.order_types import OrderStatus
+from reconcile.core.remote_order_types import OrderVerdict
 
 _ERASING_LOCK = 7_420_312
 """Key of the advisory lock that lets one worker at a time erase."""

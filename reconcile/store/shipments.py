@@ -52,7 +52,7 @@ SELECT s.id, s.channel_id, s.order_id, s.origin, s.state, s.reference, s.trackin
        s.carrier, s.service, s.tracking_url, s.notify_customer, s.shipped_at, s.remote_ids,
        s.created_by, s.created_at, s.pushed_at, s.revision, p.units,
        a.state AS action_state, a.message AS action_message, a.outcome_message,
-       f.message AS failure
+       f.message AS failure, c.message AS waits
 FROM shipments s
 LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(order_line_id, quantity) ORDER BY order_line_id) AS units
@@ -63,19 +63,29 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT message FROM failures WHERE object_id = 'shipment:' || s.id ORDER BY at DESC LIMIT 1
     ) f ON true
+LEFT JOIN LATERAL (
+    SELECT c.message FROM orders o JOIN conditions c ON c.object_kind = 'order'
+        AND c.object_id = o.remote_order_id AND c.type = 'SYNC_ORDERS'
+        -- What failed is said of the shipment that did.
+        AND c.reason <> 'FailedBefore'
+    WHERE o.id = s.order_id AND s.state = 'RECORDED') c ON true
 """
+_NOT_THERE = frozenset({None, "CANCELED"})
 _UNDER_WAY = frozenset({"DUE", "SENDING"})
 
 
 def _message(row: RowMapping) -> str:
-    """The failure before the last action: an action that was planned before it says less."""
+    """The failure before the last action, which was planned before it and says less.
+
+    Where no action is left, what the last decision about the order says.
+    """
     if row["state"] != ShipmentState.RECORDED or row["origin"] != ShipmentOrigin.OURS:
         return ""
     said: str = row["outcome_message"] or row["action_message"] or ""
     if row["failure"] is not None:
         return f"It failed: {row['failure']}"
-    if row["action_state"] is None:
-        return "It is sent with the next run of SYNC_ORDERS."
+    if row["action_state"] in _NOT_THERE:
+        return row["waits"] or "It is sent with the next run of SYNC_ORDERS."
     if row["action_state"] in _UNDER_WAY:
         return "It is on its way to the channel."
     return said

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.core.order_types import OrderVerdict
+from reconcile.core.remote_order_types import OrderVerdict
 from reconcile.store.order_tables import remote_orders, shipping_mappings, shipping_texts
 from reconcile.store.orders import kept_channels
 from reconcile.store.page import Page, one_of, read_page, read_rows
@@ -77,17 +77,6 @@ async def mappings_by_ids(
     """The shipping mappings of these ids."""
     statement = select(shipping_mappings).where(one_of(shipping_mappings.c.id, ids))
     return {row.id: row for row in await read_rows(conn, statement, _mapping)}
-
-
-async def mapping_of(
-    conn: AsyncConnection, channel_id: int, text: str
-) -> ShippingMappingRow | None:
-    """The mapping of exactly this text on the channel."""
-    statement = select(shipping_mappings).where(
-        shipping_mappings.c.channel_id == channel_id, shipping_mappings.c.text == text
-    )
-    rows = await read_rows(conn, statement, _mapping)
-    return rows[0] if rows else None
 
 
 def _select_texts() -> Select[Any]:

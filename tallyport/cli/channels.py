@@ -1,6 +1,6 @@
 """`channel connect|list|check|edit|pause|resume|remove`: connected accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -11,6 +11,7 @@ from tallyport.cli.fields import (
     ask_missing,
     member,
     read_assignments,
+    settings_text,
     typed_values,
 )
 from tallyport.cli.lookup import ChannelArgument, ChannelRef, channel
@@ -146,7 +147,7 @@ def list_(session: Session) -> None:
                 row["counts"]["unlinked"],
                 row["counts"]["ambiguous"],
                 row["counts"]["broken"],
-                ", ".join(f"{each['reason']} {each['count']}" for each in row["attention"]),
+                _reasons(row["attention"]),
             ]
             for row in rows
         ],
@@ -330,6 +331,7 @@ def _show(session: Session, row: Json, what: str = "") -> None:
             "Version": account["version"],
             "May": ", ".join(account["scopes"]),
             "Health": row["health"],
+            "Needs a person": _reasons(row["attention"]),
             "Paused": (row["pauseMessage"] or "by a person") if row["isPaused"] else None,
             "Policy": row["policy"],
             "Links by": f"{row['ourIdentifier']} = {row['theirIdentifier']}",
@@ -338,7 +340,7 @@ def _show(session: Session, row: Json, what: str = "") -> None:
             "Personal data": "kept" if days is None else f"erased {days} days after an order ended",
             "Variants": _numbers(counts),
             "Orders": _numbers(orders) if orders else None,
-            "Settings": ", ".join(f"{key}={value}" for key, value in row["settings"].items()),
+            "Settings": settings_text(row["settings"]),
         }
     )
     if row["conditions"]:
@@ -349,6 +351,10 @@ def _show(session: Session, row: Json, what: str = "") -> None:
                 for each in row["conditions"]
             ],
         )
+
+
+def _reasons(attention: Sequence[Json]) -> str:
+    return ", ".join(f"{each['reason']} {each['count']}" for each in attention)
 
 
 def _numbers(counts: Mapping[str, int]) -> str:

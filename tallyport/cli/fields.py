@@ -85,6 +85,15 @@ def typed_values(
     return result
 
 
+def settings_text(settings: Mapping[str, Json]) -> str:
+    """Settings for people, each spelled as `--set` takes it."""
+    spelled = {True: "yes", False: "no"}
+    return ", ".join(
+        f"{name}={spelled[value] if isinstance(value, bool) else value}"
+        for name, value in settings.items()
+    )
+
+
 def ask_missing(
     session: Session, fields: Sequence[Field], values: Mapping[str, str]
 ) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """`mappings list|set|remove`: a channel's shipping texts and our shipping policies."""
 
+import shlex
 from typing import Annotated, Final
 
 import typer
@@ -74,13 +75,15 @@ def _list_seen(session: Session, channels: list[ChannelRef]) -> None:
         for found in channels:
             where = {"channel": found.id, "isMapped": is_mapped}
             rows += session.api.pages(_TEXTS, {"where": where}, ("shippingTexts",))
+    # What orders wait for comes first: of several keys of one method the other may be mapped.
+    rows.sort(key=lambda row: -row["heldOrders"])
     session.out.answer(rows)
     session.out.table(
-        ["Channel", "Text", "Title", "Policy", "Orders held", "First seen", "Last seen"],
+        ["Text", "Channel", "Title", "Policy", "Orders held", "First seen", "Last seen"],
         [
             [
-                row["channel"]["name"],
                 row["text"] or _EMPTY_TEXT,
+                row["channel"]["name"],
                 row["title"],
                 row["policy"] or "not mapped",
                 row["heldOrders"] or None,
@@ -91,10 +94,11 @@ def _list_seen(session: Session, channels: list[ChannelRef]) -> None:
         ],
         empty="No order named a shipping method so far.",
     )
-    free = next((row for row in rows if row["policy"] is None), None)
+    free = next((row for row in rows if row["heldOrders"]), None)
     if free is not None:
         session.out.note(
-            f'To map one: tallyport mappings set {free["channel"]["name"]} "{free["text"]}" POLICY'
+            "To map one: tallyport mappings set "
+            f"{shlex.quote(free['channel']['name'])} {shlex.quote(free['text'])} POLICY"
         )
 
 

@@ -10,6 +10,7 @@ from tallyport.cli.fields import (
     Field,
     member,
     read_assignments,
+    settings_text,
     typed_values,
 )
 from tallyport.cli.lookup import ChannelArgument, ChannelRef, channel
@@ -149,7 +150,7 @@ def _show(session: Session, rows: list[Json]) -> None:
                 _when(row),
                 row["nextDueAt"] and row["nextDueAt"][:19],
                 row["lastFinishedAt"] and row["lastFinishedAt"][:19],
-                ", ".join(f"{key}={value}" for key, value in row["settings"].items()),
+                settings_text(row["settings"]),
             ]
             for row in rows
         ],

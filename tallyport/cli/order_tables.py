@@ -17,6 +17,7 @@ LIST_SELECTION: Final = (
 REMOTE_SELECTION: Final = (
     "id number remoteId channel { id name } stage status payment currency total orderedAt"
     " modifiedAt firstSeenAt observedAt gone verdict reason message since isDigital"
+    " conditions { type status reason message since }"
 )
 _ADDRESS: Final = "firstName lastName company line1 line2 city region postalCode country phone"
 SHIPMENT_SELECTION: Final = (
@@ -46,17 +47,30 @@ COLUMNS: Final = (
 def order_line(row: Json) -> Sequence[Cell]:
     """One line of a list: what became of an order, and how much of it has left."""
     order = row["order"]
-    hold = order and order["hold"]
+    reason, told = _why(row)
     return [
         row["number"],
         row["channel"]["name"],
         _status(row),
-        hold["code"] if hold else None if order else row["reason"],
+        reason,
         money(row["total"], row["currency"]),
         minute(row["orderedAt"]),
         shipped(order["lines"]) if order else None,
-        hold["message"] if hold else None if order else row["message"],
+        told,
     ]
+
+
+def _why(row: Json) -> tuple[str | None, str | None]:
+    """What stands in the way of an order: a verdict, a hold, or else what needs a person."""
+    order = row["order"]
+    if order is None:
+        return row["reason"], row["message"]
+    if order["hold"]:
+        return order["hold"]["code"], order["hold"]["message"]
+    for each in row["conditions"]:
+        if each["status"] == "ATTENTION":
+            return each["reason"], each["message"]
+    return None, None
 
 
 def headline(row: Json) -> str:
@@ -110,14 +124,17 @@ def describe(session: Session, row: Json) -> None:
         }
     )
     out.table(
-        ["Line", "SKU", "Title", "Ordered", "Canceled", "Shipped", "Remaining", "Each", "To know"],
+        ["Title", "SKU", "Ordered", "Canceled", "Shipped", "Remaining", "Each", "Line", "To know"],
         [
             [
-                line["id"],
-                line["sku"],
                 line["title"],
-                *(line[name] for name in ("quantity", "canceled", "shipped", "remaining")),
+                line["sku"],
+                line["quantity"],
+                line["canceled"] or None,
+                line["shipped"],
+                line["remaining"],
                 line["unitPrice"],
+                line["id"],
                 _of_line(line),
             ]
             for line in order["lines"]
@@ -208,9 +225,15 @@ def _describe_seen(session: Session, row: Json, facts: Mapping[str, Cell]) -> No
     texts = [f"{text['title'] or '-'} ({', '.join(text['keys'])})" for text in row["shippingTexts"]]
     session.out.facts({**facts, "Shipping": "; ".join(texts)})
     session.out.table(
-        ["SKU", "Title", "Ordered", "Canceled", "Each"],
+        ["Title", "SKU", "Ordered", "Canceled", "Each"],
         [
-            [line["sku"], line["title"], line["quantity"], line["canceled"], line["unitPrice"]]
+            [
+                line["title"],
+                line["sku"],
+                line["quantity"],
+                line["canceled"] or None,
+                line["unitPrice"],
+            ]
             for line in row["lines"]
         ],
     )

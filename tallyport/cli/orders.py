@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import typer
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from reconcile.core.order_types import OrderStatus, OrderVerdict
+from reconcile.core.order_types import OrderStatus
+from reconcile.core.remote_order_types import OrderVerdict
 from tallyport.cli.lookup import ChannelOption, ChannelRef, channel
 from tallyport.cli.order_names import OrderArgument, on_several, seen_order, seen_orders
 from tallyport.cli.order_tables import (
@@ -73,13 +74,17 @@ def list_(
     ] = None,
     on_hold: Annotated[bool, typer.Option("--on-hold", help="Only what is on hold.")] = False,
     number: Annotated[str | None, typer.Option("--number", help="Exactly this one.")] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Only what needs a person.")
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000)] = 100,
 ) -> None:
     """List orders, imported and only seen ones: what became of each, and how much has left."""
     ours = status is not None or on_hold
-    if ours and (verdict not in (None, OrderVerdict.IMPORTED) or reason is not None):
+    if ours and (verdict not in (None, OrderVerdict.IMPORTED) or reason is not None or attention):
         raise session.fail(
-            "--status and --on-hold choose among imported orders, which have no other verdict.",
+            "--status and --on-hold choose among imported orders; --reason, --attention and "
+            "another --verdict than imported choose among all that were seen.",
             code="USAGE",
             exit_code=Exit.USAGE,
         )
@@ -90,7 +95,7 @@ def list_(
     where |= (
         {"status": status, "isOnHold": True if on_hold else None}
         if ours
-        else {"verdict": verdict, "reason": reason}
+        else {"verdict": verdict, "reason": reason, "needsAttention": True if attention else None}
     )
     where = {key: value for key, value in where.items() if value is not None}
     document, field = (_ORDERS, "orders") if ours else (_REMOTE_ORDERS, "remoteOrders")
@@ -137,7 +142,7 @@ def explain(
 ) -> None:
     """Say why an order is imported or not, and what to change; one never seen is looked for.
 
-    Ends with 3 while the channel has not answered yet.
+    Ends with 3 while the channel has not answered, or could not be asked.
     """
     found, asked = _where_to_look(session, number, name)
     answer = _asked(session, found, asked)
@@ -145,7 +150,8 @@ def explain(
         answer = _awaited(session, found, asked, patience)
     session.out.answer({"channel": found.name, **answer})
     _tell(session, found, answer)
-    if _is_looking(answer):
+    looked = answer["lookup"]
+    if not answer["isSeen"] and (looked is None or looked["state"] != "REPORTED"):
         raise typer.Exit(Exit.PARTIAL)
 
 
@@ -165,15 +171,14 @@ def lookup(
         session.out.say(run_id)
         return
     finished = followed(session, run_id)
-    if not session.out.as_json:
-        where = {"channel": found.id, "number": number}
-        rows = list(session.api.pages(_REMOTE_ORDERS, {"where": where}, ("remoteOrders",)))
-        session.out.table(
-            COLUMNS,
-            [order_line(row) for row in rows],
-            empty=f"{found.name} has no order {number} that it could show.",
-        )
-    conclude(session, finished)
+    where = {"channel": found.id, "number": number}
+    rows = list(session.api.pages(_REMOTE_ORDERS, {"where": where}, ("remoteOrders",)))
+    session.out.table(
+        COLUMNS,
+        [order_line(row) for row in rows],
+        empty=f"{found.name} has no order {number} that it could show.",
+    )
+    conclude(session, {**finished, "orders": rows})
 
 
 def _where_to_look(session: Session, text: str, name: str | None) -> tuple[ChannelRef, str]:

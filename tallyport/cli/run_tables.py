@@ -49,9 +49,11 @@ def describe(session: Session, run: Json) -> None:
             ["Reason", "Number"], [[row["code"], row["count"]] for row in report["reasons"]]
         )
     if report["attention"]:
-        where = "orders list" if is_about_orders(run) else "listings list --attention"
-        session.out.say(f"{report['attention']} need a person: tallyport {where}")
-    if not run["actionCounts"] and run["finishedAt"] is not None and run["error"] is None:
+        what = "orders" if is_about_orders(run) else "listings"
+        need = "needs" if report["attention"] == 1 else "need"
+        session.out.say(f"{report['attention']} {need} a person: tallyport {what} list --attention")
+    is_idle = not run["actionCounts"] and not report["attention"]
+    if is_idle and run["finishedAt"] is not None and run["error"] is None:
         session.out.say("Nothing had to be done.")
     if run["actionCounts"]:
         session.out.table(
@@ -143,6 +145,9 @@ def value_text(value: Json) -> str:
             return f"{amount} {currency}"
         case {"value": number, "unit": unit}:
             return f"{number} {unit}"
+        case {"code": code, "message": _}:
+            # A hold; its words are the reason of the action.
+            return str(code)
         case dict():
             return ", ".join(f"{name}: {value_text(part)}" for name, part in value.items())
         case list() if value and all(isinstance(part, list) for part in value):

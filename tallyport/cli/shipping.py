@@ -33,12 +33,11 @@ def hold(
     number: OrderArgument,
     reason: Annotated[
         str, typer.Option("--reason", help="Why; whoever looks at the order reads it.")
-    ] = "",
+    ] = "Held by hand",
     name: ChannelOption = None,
 ) -> None:
     """Put an order on hold: nothing more of it leaves until it is released."""
-    given = {"reason": reason} if reason else {}
-    _decide(session, "orderHold", "OrderHoldInput", number, name, given)
+    _decide(session, "orderHold", "OrderHoldInput", number, name, {"reason": reason})
 
 
 def release(session: Session, *, number: OrderArgument, name: ChannelOption = None) -> None:
@@ -88,6 +87,12 @@ def ship(
     if tracking and no_tracking:
         raise session.fail(
             "Give --tracking or --no-tracking, not both.", code="USAGE", exit_code=Exit.USAGE
+        )
+    if not no_tracking and not (tracking or "").strip():
+        raise session.fail(
+            "Give the tracking number with --tracking, or say with --no-tracking that there is "
+            "none.",
+            code="TRACKING_MISSING",
         )
     meant, order_id = imported_order(session, number, name)
     given: dict[str, Json] = {

@@ -1,7 +1,5 @@
 """A platform with orders and the rows of some, for tests of the API's order side."""
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,37 +8,21 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.ids import Kind, encode
-from reconcile.contract import (
-    ActionSupport,
-    OrderField,
-    OrderSupport,
-    Platform,
-    ShipmentFieldForm,
-    setting,
-)
-from reconcile.core.actions import ActionKind
-from reconcile.core.mapping import MappingRule, Template
-from reconcile.core.order_types import (
+from reconcile.core.remote_order_types import (
     Address,
-    OrderFacet,
-    OrderFilter,
     OrderStage,
-    OurOrderField,
     PaymentStatus,
     RemoteOrder,
     RemoteOrderLine,
-    ShipmentField,
     ShippingText,
 )
-from reconcile.core.types import Operation, RemoteRef
+from reconcile.core.types import RemoteRef
 from reconcile.deps import Deps
-from reconcile.store import order_copy
-from reconcile.store.channels import load_channel
 from reconcile.store.deductions import rewrite
-from reconcile.store.order_mirror import observe
-from reconcile.store.seen_orders import load_seen
 from tests.api.asking import Client, connected
+from tests.order_double import ORDER_SUPPORT
 from tests.platform_double import double_platform
+from tests.seen_orders import copy_orders, see_orders
 from tests.store_double import DoubleStore
 from tests.wiring_double import Bell, make_deps
 
@@ -49,69 +31,10 @@ PLANTED = "Plantedname"
 EMAIL = "planted@customer.example"
 
 
-@dataclass(frozen=True, slots=True)
-class GetSettings:
-    """Settings of GET_ORDERS."""
-
-    days: int = setting("Days", "How old an order may be.", default=14)
-
-
-@dataclass(frozen=True, slots=True)
-class SyncSettings:
-    """SYNC_ORDERS has none."""
-
-
-def _filter(settings: object) -> OrderFilter:
-    assert isinstance(settings, GetSettings)
-    return OrderFilter({"status": frozenset({"processing"})}, settings.days)
-
-
-FIELDS = tuple(OrderField(each.value, each, each.value.title()) for each in OurOrderField)
-SHIPMENT_FIELDS = tuple(
-    ShipmentFieldForm(each, each.value, each.value.title()) for each in ShipmentField
-)
-
-
-def orders_platform(stores: Mapping[str, DoubleStore]) -> Platform:
-    """The double, with an order side whose rows the tests write themselves."""
-    plain = double_platform(stores)
-    return dataclasses.replace(
-        plain,
-        operations={
-            **plain.operations,
-            Operation.GET_ORDERS: GetSettings,
-            Operation.SYNC_ORDERS: SyncSettings,
-        },
-        unsupported_operations={},
-        actions={
-            **plain.actions,
-            **{
-                kind: ActionSupport()
-                for kind in (ActionKind.IMPORT_ORDER, ActionKind.FULFILL, ActionKind.CLOSE)
-            },
-        },
-        templates={
-            **plain.templates,
-            Operation.GET_ORDERS: Template(
-                tuple(MappingRule(each.theirs, each.ours) for each in FIELDS)
-            ),
-            Operation.SYNC_ORDERS: Template(
-                tuple(MappingRule(each.ours, each.theirs) for each in SHIPMENT_FIELDS)
-            ),
-        },
-        orders=OrderSupport(
-            facets=(OrderFacet("status", "order status", "StatusNotSelected"),),
-            filter=_filter,
-            fields=FIELDS,
-            shipment_fields=SHIPMENT_FIELDS,
-            shipping_text="method id",
-        ),
-    )
-
-
 def orders_deps(engine: AsyncEngine, store: DoubleStore, bell: Bell) -> Deps:
     """Parts whose platform has orders, on the real time."""
-    platform = orders_platform({"main": store, "other": DoubleStore("account-2")})
+    stores = {"main": store, "other": DoubleStore("account-2")}
+    platform = double_platform(stores, orders=ORDER_SUPPORT)
     return make_deps(engine, platform, bell=bell, clock=lambda: datetime.now(UTC))
 
 
@@ -136,7 +59,7 @@ def seen_order(number: str, *lines: RemoteOrderLine, **values: Any) -> RemoteOrd
         "note": f"Ring at {PLANTED}",
         "custom": {"gift": f"For {PLANTED}"},
         "shipping": (ShippingText(("flat_rate:3", "flat_rate"), "Flat rate"),),
-        "facets": {"status": ("processing",)},
+        "facets": {"status": ("open",)},
         **values,
     }
     parts = lines or (line("1", "MUG", 2), line("2", "CUP"))
@@ -165,14 +88,8 @@ class OrderShop:
 
     async def see(self, *orders: RemoteOrder) -> list[int]:
         """Orders come into the mirror, and take off what they take off; the ids of their rows."""
+        numbers = await see_orders(self.deps.engine, self.channel_id, orders, datetime.now(UTC))
         async with self.deps.engine.begin() as conn:
-            await observe(conn, self.channel_id, orders, datetime.now(UTC))
-            found = await conn.execute(
-                text("SELECT remote_id, id FROM remote_orders WHERE channel_id = :id"),
-                {"id": self.channel_id},
-            )
-            ids = {row.remote_id: row.id for row in found}
-            numbers = [ids[order.id] for order in orders]
             await rewrite(conn, self.channel_id, numbers)
         return numbers
 
@@ -189,17 +106,10 @@ class OrderShop:
     async def take(self, *orders: RemoteOrder) -> list[int]:
         """Orders are seen and imported as they are; the ids of ours."""
         numbers = await self.see(*orders)
-        async with self.deps.engine.begin() as conn:
-            channel = await load_channel(conn, self.deps, self.channel_id)
-            assert channel is not None
-            template = channel.platform.templates[Operation.GET_ORDERS]
-            seen = await load_seen(conn, self.channel_id, numbers)
-            await order_copy.write(conn, channel, template, seen)
+        ours = await copy_orders(self.deps, self.channel_id, numbers)
         for number in numbers:
             await self.judge(number, "IMPORTED", "NewOrder")
-        found = await self.rows("SELECT remote_order_id, id FROM orders")
-        ids = {row["remote_order_id"]: int(row["id"]) for row in found}
-        return [ids[number] for number in numbers]
+        return ours
 
     async def lines(self, order_id: int) -> list[str]:
         """Ids of an order's lines, for clients."""

@@ -17,8 +17,10 @@ from api.ids import Kind, encode
 from reconcile.commands.tokens import Scope
 from reconcile.deps import Deps
 from tests.api.asking import Client, client_for
-from tests.api.order_shop import order_shop, orders_deps, orders_platform, seen_order
+from tests.api.order_shop import order_shop, orders_deps, seen_order
 from tests.api.test_listings import upserted
+from tests.order_double import ORDER_SUPPORT
+from tests.platform_double import double_platform
 from tests.store_double import DoubleStore
 from tests.wiring_double import Bell
 
@@ -29,7 +31,7 @@ graphql.scalar(
     "DateTime",
     st.sampled_from(["2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "x"]).map(nodes.String),
 )
-_sdl = build_schema({"double": orders_platform({})}).as_str()
+_sdl = build_schema({"double": double_platform({}, orders=ORDER_SUPPORT)}).as_str()
 _answer = graphql_sync(parse_schema(_sdl), get_introspection_query())
 assert _answer.data is not None
 SCHEMA = graphql.from_dict(_answer.data)

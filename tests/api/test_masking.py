@@ -271,6 +271,8 @@ async def test_an_id_of_another_kind_says_of_which(api: Client) -> None:
 
     assert error["message"] == "This is the id of a Channel; the id of a Run is needed here."
     assert error["extensions"]["code"] == "BAD_ID"
+    error = await api.error("query Q($id: ID!) { order(id: $id) { id } }", id=channel)
+    assert error["message"].endswith("the id of an Order is needed here.")
 
 
 async def test_a_bad_id_in_a_mutation_is_a_user_error(api: Client) -> None:

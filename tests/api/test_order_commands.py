@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.ids import Kind, encode
-from reconcile.core.order_types import OrderStage
+from reconcile.core.remote_order_types import OrderStage
 from reconcile.deps import Deps
 from tests.api.asking import Client
 from tests.api.order_shop import (

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.ids import Kind, encode
 from reconcile.commands.tokens import Scope
 from reconcile.contract import RejectedOrder
-from reconcile.core.order_types import OrderStage
+from reconcile.core.remote_order_types import OrderStage
 from reconcile.deps import Deps
 from reconcile.store.order_mirror import keep_rejected
 from tests.api.asking import Client, client_for
@@ -151,7 +151,7 @@ async def test_orders_are_filtered_and_paged(api: Client, shop: OrderShop) -> No
 
 
 async def test_seen_orders_are_filtered_and_counted(api: Client, shop: OrderShop) -> None:
-    """Verdict, reason and number choose; the counts of the verdicts are those of the list."""
+    """Verdict, reason, number, attention choose; the counts of verdicts are those of the list."""
     held, skipped, unsavable, _ = await shop.see(
         *(seen_order(str(number)) for number in (1001, 1002, 1003, 1004))
     )
@@ -160,6 +160,14 @@ async def test_seen_orders_are_filtered_and_counted(api: Client, shop: OrderShop
     await shop.judge(unsavable, "UNSAVABLE", "MissingSku")
     (taken,) = await shop.take(seen_order("1005"))
     await shop.rows("UPDATE orders SET hold_code = 'X' WHERE id = :id", id=taken)
+    for number, status in ((unsavable, "ATTENTION"), (skipped, "WAITING")):
+        await shop.rows(
+            "INSERT INTO conditions (channel_id, object_kind, object_id, type, status, reason, "
+            "message) VALUES (:channel, 'order', :id, 'GET_ORDERS', :status, 'Some', 'Say')",
+            channel=shop.channel_id,
+            id=number,
+            status=status,
+        )
     query = (
         "query Q($where: RemoteOrderFilterInput) { remoteOrders(where: $where) "
         "{ totalCount nodes { number } } }"
@@ -170,6 +178,8 @@ async def test_seen_orders_are_filtered_and_counted(api: Client, shop: OrderShop
         ({"reason": "TooOld"}, ["1002"]),
         ({"number": "1003"}, ["1003"]),
         ({"channel": shop.channel, "verdict": "PENDING"}, ["1004"]),
+        ({"needsAttention": True}, ["1005", "1003"]),
+        ({"channel": shop.channel, "needsAttention": False}, ["1004", "1002", "1001"]),
         ({}, ["1005", "1004", "1003", "1002", "1001"]),
     ):
         data = await api.ask(query, where=where)
@@ -469,6 +479,27 @@ async def test_an_erased_order_is_still_an_order(api: Client, shop: OrderShop) -
     assert order["remoteOrder"]["email"] is None
 
 
+async def test_a_shipment_says_what_the_order_waits_for(api: Client, shop: OrderShop) -> None:
+    """Before it is on its way its message is the decision about the order, if there is one."""
+    (number,) = await shop.take(seen_order("1001"))
+    given = {"order": order_id(number), "trackingNumber": "1Z"}
+    made = await api.do("orderShip", given, "shipment { id message }")
+    assert "next run of SYNC_ORDERS" in made["shipment"]["message"]
+    await shop.rows(
+        "INSERT INTO conditions (channel_id, object_kind, object_id, type, status, reason, message)"
+        " SELECT channel_id, 'order', remote_order_id, 'SYNC_ORDERS', 'ATTENTION', 'OrderOnHold',"
+        " 'On hold: ask' FROM orders WHERE id = :id",
+        id=number,
+    )
+
+    data = await api.ask(
+        "query Q($id: ID!) { node(id: $id) { ... on Shipment { message } } }",
+        id=made["shipment"]["id"],
+    )
+
+    assert data["node"]["message"] == "On hold: ask"
+
+
 async def test_what_was_shipped_on_the_channel_says_so(api: Client, shop: OrderShop) -> None:
     """A completed, canceled or deleted order keeps its stage and what was seen of its end."""
     ended = datetime.now(UTC)
@@ -534,8 +565,8 @@ async def test_a_run_can_be_about_some_orders(api: Client, shop: OrderShop) -> N
 async def test_the_order_operations_are_set_up(api: Client, shop: OrderShop) -> None:
     """Filters and templates of orders are settings like any other; a wrong field is named."""
     operation = {"channel": shop.channel, "operation": "GET_ORDERS"}
-    rules = [{"source": "email", "target": "email", "isEnabled": False}]
-    wrong = [{"source": "email", "target": "phone"}]
+    rules = [{"source": "their_email", "target": "email", "isEnabled": False}]
+    wrong = [{"source": "their_email", "target": "phone"}]
 
     done = await api.do(
         "operationConfigure",
@@ -551,9 +582,9 @@ async def test_the_order_operations_are_set_up(api: Client, shop: OrderShop) -> 
         "facets { name title code } fields { theirs ours } shipmentFields { ours theirs } } } }"
     )
 
-    assert done["operation"]["settings"] == {"days": 30}
+    assert done["operation"]["settings"] == {"statuses": "open", "days": 30, "mark": False}
     assert done["operation"]["template"]["isDefault"] is True
-    assert {"source": "email", "target": "email"} in done["operation"]["template"]["rules"]
+    assert {"source": "their_email", "target": "email"} in done["operation"]["template"]["rules"]
     assert changed["operation"]["template"] == {"isDefault": False}
     assert refused["path"][:2] == ["input", "rules"]
     orders = data["platform"]["orders"]
@@ -561,8 +592,8 @@ async def test_the_order_operations_are_set_up(api: Client, shop: OrderShop) -> 
         {"name": "status", "title": "order status", "code": "StatusNotSelected"}
     ]
     assert (orders["shippingText"], orders["takesPartialShipments"]) == ("method id", True)
-    assert {"theirs": "note", "ours": "note"} in orders["fields"]
-    assert {"ours": "carrier", "theirs": "carrier"} in orders["shipmentFields"]
+    assert {"theirs": "their_note", "ours": "note"} in orders["fields"]
+    assert {"ours": "carrier", "theirs": "their_carrier"} in orders["shipmentFields"]
 
 
 async def test_the_same_number_on_two_channels_is_two_orders(api: Client, shop: OrderShop) -> None:

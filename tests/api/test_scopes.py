@@ -139,6 +139,8 @@ async def test_a_reading_token_sees_orders_and_ships_none(
         ):
             error = await reader.error(f"mutation {{ {call} {{ userErrors {{ code }} }} }}")
             assert error["extensions"]["code"] == "FORBIDDEN", call
+            # It names the mutation as the caller wrote it.
+            assert error["message"].startswith(f"`{call.partition('(')[0]}` needs"), error
 
     assert seen["orders"]["nodes"][0]["number"] == "1001"
     for table in ("shipments", "shipping_mappings", "runs"):

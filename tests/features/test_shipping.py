@@ -1,7 +1,6 @@
 """Shipments on their way to the store: in parts, in each of its three ways, and never twice."""
 
-import time
-from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,34 +8,9 @@ import pytest
 from tests.features.conftest import Open
 from tests.features.desk import Desk
 from tests.features.live import Instance, Said
-from tests.features.order_hands import Placed
 from tests.features.rows import feature
 from tests.features.stores import WooStore
-
-_NOTES = {"method": "POST", "path_contains": "/notes"}
-_WAYS: Mapping[str, Mapping[str, Any]] = {
-    "note": {},
-    "shipment_tracking": {"shipment_tracking": True},
-    "fulfillments": {"fulfillments": True},
-}
-"""Where tracking goes → what the store has to have for it."""
-
-
-def _desk(open_shop: Open, way: str = "note", **options: Any) -> Desk[WooStore]:
-    shop = open_shop("woocommerce", **{**_WAYS[way], **options})
-    shop.connect()
-    desk: Desk[WooStore] = Desk(shop)
-    desk.map("flat_rate")
-    desk.settings("sync-orders", tracking=way)
-    desk.stock(MUG=50, CUP=50)
-    return desk
-
-
-def _imported(desk: Desk[Any], *lines: tuple[str, int], **words: Any) -> Placed:
-    order = desk.place(*(lines or (("MUG", 2), ("CUP", 1))), **words)
-    desk.poll(result="SUCCEEDED")
-    return order
-
+from tests.features.ways import WAYS, desk_by, imported
 
 # --- parts, and never twice
 
@@ -45,7 +19,7 @@ def _imported(desk: Desk[Any], *lines: tuple[str, int], **words: Any) -> Placed:
 def test_an_order_ships_in_two_parts_and_the_store_knows_both(desk: Desk[Any]) -> None:
     """Each shipment arrives once with its tracking number; a full run sends nothing more."""
     desk.stock(MUG=50, CUP=50)
-    order = _imported(desk)
+    order = imported(desk)
 
     first = desk.shipped(order, ("MUG", 1), ("CUP", 1), tracking="1Z-ONE", carrier="UPS")
 
@@ -79,7 +53,7 @@ def test_an_order_ships_in_two_parts_and_the_store_knows_both(desk: Desk[Any]) -
 def test_the_same_reference_is_the_same_shipment(desk: Desk[Any]) -> None:
     """Who repeats what may have been taken gets the shipment back, and the store one note."""
     desk.stock(MUG=50, CUP=50)
-    order = _imported(desk)
+    order = imported(desk)
 
     first = desk.ship(order, ("MUG", 1), tracking="1Z-A", reference="parcel-1")
     again = desk.ship(order, ("MUG", 1), tracking="1Z-A", reference="parcel-1")
@@ -101,7 +75,7 @@ def _refused(said: Said, code: str, *words: str) -> None:
 def test_what_cannot_have_left_is_refused(desk: Desk[Any]) -> None:
     """More than was ordered, nothing, an unknown line, an empty tracking number."""
     desk.stock(MUG=50, CUP=50)
-    order = _imported(desk)
+    order = imported(desk)
 
     _refused(desk.try_ship(order, ("MUG", 3)), "BEYOND_ORDERED", "3", "2")
     _refused(desk.try_ship(order, ("MUG", 0)), "NOTHING_TO_SHIP")
@@ -146,7 +120,7 @@ def test_a_closed_order_and_a_withdrawn_shipment_send_nothing(desk: Desk[Any]) -
 def test_a_shipment_on_hold_waits_and_goes_once_released(desk: Desk[Any]) -> None:
     """A hold that comes after the shipment was recorded keeps it here until it is released."""
     desk.stock(MUG=50, CUP=50)
-    order = _imported(desk)
+    order = imported(desk)
     desk.shop.done("channel", "settings", desk.shop.name, "sync-orders", "--pause")
     shipment = desk.ship(order, ("MUG", 1), tracking="1Z-HELD")
     desk.cli_done("hold", order.number, "--reason", "Fraud check")
@@ -161,10 +135,54 @@ def test_a_shipment_on_hold_waits_and_goes_once_released(desk: Desk[Any]) -> Non
     desk.shop.wait(lambda: desk.told(order), "the released shipment goes by itself")
 
 
+@feature("A11")
+def test_two_people_cannot_ship_the_same_units(desk: Desk[Any], instance: Instance) -> None:
+    """Both press at once: one shipment stands, the other person is told that nothing is left."""
+    desk.stock(MUG=50, CUP=50)
+    order = imported(desk)
+    order_id = desk.ours(order)["id"]
+    mutation = (
+        "mutation ($input: OrderShipInput!) { orderShip(input: $input)"
+        " { shipment { id } userErrors { code message path } } }"
+    )
+
+    def press(number: str) -> Any:
+        with instance.client() as client:
+            return client.query(mutation, {"input": {"order": order_id, "trackingNumber": number}})
+
+    with ThreadPoolExecutor(4) as hands:
+        answers = [each["orderShip"] for each in hands.map(press, ("1Z-1", "1Z-2", "1Z-3", "1Z-4"))]
+
+    assert sum(answer["shipment"] is not None for answer in answers) == 1
+    refused = [each["code"] for answer in answers for each in answer["userErrors"]]
+    assert refused == ["NOTHING_TO_SHIP"] * 3
+    desk.settle()
+    assert len(desk.told(order)) == 1
+
+
+@feature("A11", "A21")
+def test_a_channel_that_is_only_watched_is_told_nothing(desk: Desk[Any]) -> None:
+    """Under OBSERVE orders come in; a shipment stays here and says which policy keeps it."""
+    desk.stock(MUG=50, CUP=50)
+    desk.shop.edit("--policy", "observe")
+    order = imported(desk)
+    shipment = desk.ship(order)
+    desk.settle()
+
+    desk.send(full=True)
+
+    assert desk.told(order) == []
+    assert "OBSERVE" in desk.why(order)
+    assert desk.shipment(order, shipment["id"])["state"] == "RECORDED"
+    desk.shop.edit("--policy", "enrich")
+    desk.send(full=True)
+    assert len(desk.told(order)) == 1
+
+
 @feature("A11", "A19")
 def test_what_the_merchant_ships_on_the_store_counts(open_shop: Open) -> None:
     """Completed by hand, or tracked there: those units are not shipped once more by us."""
-    desk = _desk(open_shop, "shipment_tracking")
+    desk = desk_by(open_shop, "shipment_tracking")
     done, tracked = desk.place(("MUG", 2)), desk.place(("CUP", 1))
     desk.poll(result="SUCCEEDED")
     desk.store.orders.ship(done)
@@ -188,11 +206,11 @@ def test_what_the_merchant_ships_on_the_store_counts(open_shop: Open) -> None:
 
 
 @feature("W11", "A11")
-@pytest.mark.parametrize("way", sorted(_WAYS))
+@pytest.mark.parametrize("way", sorted(WAYS))
 def test_each_way_takes_two_parts(open_shop: Open, way: str) -> None:
     """Private note, Shipment Tracking, order fulfillments: number, carrier and units arrive."""
-    desk = _desk(open_shop, way)
-    order = _imported(desk)
+    desk = desk_by(open_shop, way)
+    order = imported(desk)
     orders = desk.store.orders
 
     desk.shipped(order, ("MUG", 1), tracking="1Z-ONE", carrier="UPS")
@@ -207,7 +225,7 @@ def test_each_way_takes_two_parts(open_shop: Open, way: str) -> None:
         "fulfillments": orders.fulfillments(order),
     }
     assert {name: len(rows) for name, rows in told.items()} == {
-        **dict.fromkeys(_WAYS, 0),
+        **dict.fromkeys(WAYS, 0),
         way: 2,
     }
     one, two = (str(dict(row)) for row in told[way])
@@ -237,8 +255,8 @@ def test_each_way_takes_two_parts(open_shop: Open, way: str) -> None:
 @feature("W11")
 def test_fulfillments_tell_the_customer_only_when_asked(open_shop: Open) -> None:
     """`--notify` reaches the store's own fulfillments; without it nobody is told."""
-    desk = _desk(open_shop, "fulfillments")
-    order = _imported(desk)
+    desk = desk_by(open_shop, "fulfillments")
+    order = imported(desk)
 
     said = desk.cli(
         "ship", order.number, "--line", f"{desk.shop.sku('MUG')}=1", "--tracking", "N", "--notify"
@@ -262,7 +280,7 @@ def test_a_way_the_store_does_not_have_says_so_and_sends_nothing_weaker(
     desk.map("flat_rate")
     desk.settings("sync-orders", tracking=way)
     desk.stock(MUG=50, CUP=50)
-    order = _imported(desk)
+    order = imported(desk)
 
     shipment = desk.ship(order, ("MUG", 1), tracking="1Z-ONE")
     desk.settle()
@@ -281,12 +299,12 @@ def test_a_way_the_store_does_not_have_says_so_and_sends_nothing_weaker(
     assert desk.shipment(order, shipment["id"])["state"] == "PUSHED"
 
 
-@feature("W11")
+@feature("W11", "A15")
 def test_a_shipped_order_is_completed_only_where_that_is_set(open_shop: Open) -> None:
     """With the setting on, the last shipment completes the order there, once."""
-    desk = _desk(open_shop)
+    desk = desk_by(open_shop)
     desk.settings("sync-orders", complete_shipped="true")
-    order = _imported(desk)
+    order = imported(desk)
     desk.shipped(order, ("MUG", 2))
     assert desk.store.orders.book(order)["status"] == "processing"
 
@@ -295,6 +313,14 @@ def test_a_shipped_order_is_completed_only_where_that_is_set(open_shop: Open) ->
     desk.shop.wait(
         lambda: desk.store.orders.book(order)["status"] == "completed", "the order is completed"
     )
+    desk.settle()
+    log = [
+        row
+        for run in desk.shop.done("runs", "list", "--channel", desk.shop.name)
+        for row in desk.shop.done("runs", "log", run["id"])
+    ]
+    assert {row["method"] for row in log} >= {"POST"}
+    assert not any("ada" in str(row).lower() for row in log), "the log knows no customer"
     since = desk.store.serial()
     desk.poll(full=True)
     desk.send(full=True)
@@ -306,9 +332,9 @@ def test_a_shipped_order_is_completed_only_where_that_is_set(open_shop: Open) ->
 @feature("T4", "W11", "A13")
 def test_a_shipment_field_switched_off_is_not_sent_and_explain_names_it(open_shop: Open) -> None:
     """Without the carrier in the template the note has none, and explain says why."""
-    desk = _desk(open_shop)
+    desk = desk_by(open_shop)
     desk.shop.done("channel", "template", desk.shop.name, "sync-orders", "--disable", "carrier")
-    order = _imported(desk)
+    order = imported(desk)
 
     desk.shipped(order, tracking="1Z-ONE", carrier="UPS")
 
@@ -318,101 +344,3 @@ def test_a_shipment_field_switched_off_is_not_sent_and_explain_names_it(open_sho
     why = desk.why(order).lower()
     assert "carrier" in why
     assert "template" in why
-
-
-# --- bad days
-
-
-@feature("W11", "A11")
-def test_an_order_canceled_meanwhile_gets_no_shipment(open_shop: Open) -> None:
-    """The sync looks at the order before it sends: canceled there since the last poll, nothing."""
-    desk = _desk(open_shop)
-    order = _imported(desk)
-    desk.store.orders.cancel(order)
-
-    shipment = desk.ship(order, tracking="1Z-LATE")
-    desk.settle()
-    desk.send(full=True)
-
-    assert desk.told(order) == []
-    assert desk.shipment(order, shipment["id"])["state"] == "RECORDED"
-    assert "ancel" in desk.why(order)
-
-
-@feature("W11", "A11")
-def test_a_store_that_answers_a_note_twice_keeps_one_shipment(open_shop: Open) -> None:
-    """Whatever a proxy doubles: our record has one shipment, and no further note follows."""
-    desk = _desk(open_shop)
-    order = _imported(desk)
-    desk.store.fault("twice", match={**_NOTES, "times": 1})
-
-    shipment = desk.shipped(order, tracking="1Z-ONE")
-
-    assert desk.store.struck() == 1
-    assert len(desk.store.orders.notes(order)) == 2
-    assert len(shipment["remoteIds"]) == 1
-    for _ in range(2):
-        desk.send(full=True, result="SUCCEEDED")
-    assert len(desk.store.orders.notes(order)) == 2
-    assert len(desk.ours(order)["shipments"]) == 1
-    assert desk.units(order) == {"MUG": (2, 0), "CUP": (1, 0)}
-
-
-_BAD_WRITES: dict[str, dict[str, Any]] = {
-    "500 before": {"effect": "status", "status": 500},
-    "500 after": {"effect": "status", "status": 500, "after": True},
-    "html after": {"effect": "html", "after": True},
-    "garbage after": {"effect": "garbage", "after": True},
-    "lost after": {"effect": "timeout_after", "seconds": 1},
-    "lost before": {"effect": "timeout_before", "seconds": 1},
-}
-
-
-@feature("W11", "A11")
-def test_a_note_without_a_clear_answer_is_written_once(open_shop: Open) -> None:
-    """Errors before and after the work, silence, garbage: the store has each shipment once."""
-    cases: dict[str, tuple[Desk[WooStore], Placed, str]] = {}
-    for name, fault in _BAD_WRITES.items():
-        desk = _desk(open_shop)
-        order = _imported(desk)
-        desk.store.fault(**fault, match={**_NOTES, "times": 1})
-        cases[name] = (desk, order, desk.ship(order, tracking="1Z-ONE")["id"])
-
-    for name, (desk, order, shipment_id) in cases.items():
-
-        def pushed(
-            desk: Desk[WooStore] = desk, order: Placed = order, shipment_id: str = shipment_id
-        ) -> bool:
-            return bool(desk.shipment(order, shipment_id)["state"] == "PUSHED")
-
-        desk.shop.wait(pushed, f"{name}: the shipment is on the store")
-        assert desk.store.struck() == 1, name
-        assert len(desk.store.orders.notes(order)) == 1, name
-
-
-@feature("W11", "A11")
-@pytest.mark.parametrize("way", sorted(_WAYS))
-def test_killing_the_worker_after_the_store_knew_tells_it_nothing_twice(
-    open_shop: Open, instance: Instance, way: str
-) -> None:
-    """The store has it, the answer is lost with the worker: it is looked for and found."""
-    desk = _desk(open_shop, way)
-    order = _imported(desk)
-    path = {"note": "/notes", "shipment_tracking": "/shipment-trackings"}.get(way, "/fulfillments")
-    match = {"method": "POST", "path_contains": path, "times": 1}
-    desk.store.fault("timeout_after", seconds=4, match=match)
-    shipment = desk.ship(order, ("MUG", 1), tracking="1Z-ONE", carrier="UPS")
-    desk.shop.wait(lambda: desk.told(order), "the store knows")
-    time.sleep(0.2)
-
-    instance.kill_part("worker")
-
-    desk.shop.wait(
-        lambda: desk.shipment(order, shipment["id"])["state"] == "PUSHED", "we know it too"
-    )
-    desk.settle()
-    desk.send(full=True)
-    [told] = desk.told(order)
-    assert desk.shipment(order, shipment["id"])["remoteIds"] == [told.id]
-    desk.shipped(order, tracking="1Z-TWO", carrier="UPS")
-    assert len(desk.told(order)) == 2

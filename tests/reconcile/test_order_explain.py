@@ -120,6 +120,21 @@ async def test_why_an_order_is_left_out(shop: Shop) -> None:
     assert has(found, "Nothing of it is shipped")
 
 
+async def test_what_was_canceled_there_says_so(shop: Shop) -> None:
+    """A canceled order needs its status selected by name; canceled units are not shipped."""
+    await configure(shop.deps, shop.channel_id, GET, settings={"statuses": ""}, by="me")
+    canceled = sell(shop, line("1", "MUG"), number="1", status="canceled")
+    refunded = sell(shop, line("1", "MUG", 2, canceled=2), number="2", ship_to=None)
+    await see(shop, canceled, refunded)
+
+    found = await match(shop, canceled)
+    assert found.verdict is OrderVerdict.SKIPPED
+    assert has(found, "Order status: canceled", "selected by name")
+    found = await match(shop, refunded)
+    assert found.verdict is OrderVerdict.IMPORTED
+    assert has(found, "Nothing of it is shipped")
+
+
 async def test_what_was_recorded_may_have_moved(shop: Shop) -> None:
     """The planner speaks of now; what a run recorded earlier is said beside it."""
     order = sell(shop, line("1", "MUG"), number="1001")

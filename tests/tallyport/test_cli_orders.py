@@ -131,6 +131,17 @@ def test_the_list_is_narrowed_by_verdict_reason_status_and_number(desk: Desk) ->
     assert desk.run(*first, "--status", "open", "--verdict", "held").exit_code == 2
 
 
+def test_what_needs_a_person_is_listed(desk: Desk) -> None:
+    """`--attention` chooses it, and the channel says how much there is for which reason."""
+    listed = desk.json("orders", "list", "-c", "first", "--attention")
+
+    assert {row["remoteId"] for row in listed} == {desk.orders["held"], desk.orders["typed"]}
+    assert desk.run("orders", "list", "--attention", "--on-hold").exit_code == 2
+    shown = desk.run("channel", "show", "first").stdout
+    assert "Needs a person" in shown
+    assert "UnmappedShipping 1" in shown
+
+
 def test_a_channel_shows_how_many_orders_it_has_of_each_verdict(desk: Desk) -> None:
     """`channel show` counts what was seen, as the list has it."""
     shown = desk.json("channel", "show", "first")
@@ -198,6 +209,9 @@ def test_texts_seen_and_not_mapped_come_first(desk: Desk) -> None:
     )
     result = desk.run("mappings", "list", "--seen")
     assert "not mapped" in result.stdout
+    # The text proposed is one that an order waits for, and not the other key of a mapped method.
+    assert rows[0]["heldOrders"] == 1
+    assert "mappings set first local_pickup" in result.stderr
 
 
 def test_a_mapping_lets_the_held_order_in_by_itself(desk: Desk) -> None:
@@ -237,12 +251,23 @@ def test_a_number_nobody_has_is_looked_up(desk: Desk) -> None:
     assert "has not been seen" in result.stdout
 
 
+def test_a_lookup_that_cannot_be_made_is_no_answer(desk: Desk) -> None:
+    """On a paused channel explain says so and ends with 3."""
+    desk.json("channel", "pause", "first")
+    result = desk.run("orders", "explain", "987655", "--channel", "first")
+    desk.json("channel", "resume", "first")
+
+    assert result.exit_code == 3, result.output
+    assert "paused" in result.stdout
+
+
 def test_an_order_no_poll_has_seen_is_found_by_its_number(desk: Desk) -> None:
     """`orders lookup` brings it in, and it is decided like any other."""
     desk.orders["late"] = desk.store.sell(Sale((("ORD-2", 1),), "flat_rate"))
     run = desk.json("orders", "lookup", desk.number("late"), "--channel", "first")
 
     assert run["lookup"] == desk.number("late")
+    assert [row["verdict"] for row in run["orders"]] == ["IMPORTED"]
     assert desk.seen("late")["verdict"] == "IMPORTED"
 
 
@@ -271,7 +296,9 @@ def test_what_cannot_be_shipped_is_refused(desk: Desk) -> None:
     ship = ("orders", "ship", desk.number("whole"), "-c", "first")
     answer = desk.json(*ship, "--line", "ORD-1=9", "--tracking", "T", code=1)
     assert answer["errors"][0]["code"] == "BEYOND_ORDERED"
-    assert desk.json(*ship, code=1)["errors"][0]["code"] == "TRACKING_MISSING"
+    (error,) = desk.json(*ship, code=1)["errors"]
+    assert error["code"] == "TRACKING_MISSING"
+    assert "--no-tracking" in error["message"]
     answer = desk.json(*ship, "--line", "NO-SUCH=1", "--tracking", "T", code=1)
     assert "ORD-1" in answer["errors"][0]["message"]
     assert desk.run(*ship, "--tracking", "T", "--no-tracking").exit_code == 2
@@ -287,6 +314,8 @@ def test_an_order_on_hold_stays_until_it_is_released(desk: Desk) -> None:
     assert row["remoteId"] == desk.orders["whole"]
     answer = desk.json("orders", "ship", number, "-c", "first", "--tracking", "T", code=1)
     assert answer["errors"][0]["code"] == "ORDER_ON_HOLD"
+    assert desk.json("orders", "release", number, "-c", "first")["hold"] is None
+    assert desk.json("orders", "hold", number, "-c", "first")["hold"]["message"]
     assert desk.json("orders", "release", number, "-c", "first")["hold"] is None
     assert desk.json("orders", "list", "--on-hold") == []
 
@@ -313,6 +342,30 @@ def test_a_run_of_sync_orders_shows_the_order_and_its_tracking(desk: Desk) -> No
         and action["remoteOrder"]["number"] == number
     ]
     assert [action["shipment"]["trackingNumber"] for action in fulfilled] == ["RUN-1"]
+
+
+def test_a_shipment_that_does_not_arrive_stands_in_the_list(desk: Desk) -> None:
+    """With the reason, among what needs a person, until the cause is mended."""
+    desk.orders["stuck"] = desk.store.sell(Sale((("ORD-2", 1),), "flat_rate"))
+    number = desk.number("stuck")
+    desk.json("orders", "lookup", number, "--channel", "first")
+    settings = ("channel", "settings", "first", "sync-orders", "--set")
+    desk.json(*settings, "tracking=fulfillments")
+    desk.json("orders", "ship", number, "-c", "first", "--tracking", "LATE-1")
+
+    def stuck() -> list[str]:
+        rows = desk.json("orders", "list", "-c", "first", "--attention")
+        return [
+            each["reason"] for row in rows if row["number"] == number for each in row["conditions"]
+        ]
+
+    assert _within(lambda: stuck() != [])
+    result = desk.run("orders", "list", "-c", "first", "--number", number)
+    assert stuck()[0] in result.stdout
+    assert "not enabled" in result.stdout
+    desk.json(*settings, "tracking=note")
+    assert _within(lambda: len(desk.told("stuck")) == 1)
+    assert _within(lambda: stuck() == [])
 
 
 def test_a_closed_order_takes_no_stock_and_no_shipment(desk: Desk) -> None:

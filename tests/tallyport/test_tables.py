@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from tallyport.cli.fields import settings_text
 from tallyport.cli.run_tables import value_text
 from tallyport.cli.tables import print_facts, print_table
 from tallyport.client import Json
@@ -65,3 +66,15 @@ def test_facts_in_a_file_have_no_blanks_at_the_end() -> None:
 def test_values_read_as_people_write_them(value: Json, expected: str) -> None:
     """Money, measures, categories and attributes show no braces."""
     assert expected == value_text(value)
+
+
+def test_settings_are_spelled_as_they_are_set() -> None:
+    """Yes and no, not the words of a programming language."""
+    assert settings_text({"tracking": "note", "complete": True, "days": 0}) == (
+        "tracking=note, complete=yes, days=0"
+    )
+
+
+def test_a_hold_is_told_by_its_code() -> None:
+    """Among the changes of an order; its words stand beside them already."""
+    assert value_text({"code": "ChangedAfterShipment", "message": "Long"}) == "ChangedAfterShipment"

@@ -9,7 +9,7 @@ from adapters.woocommerce.sandbox import SandboxOptions, create_sandbox
 from adapters.woocommerce.settings import SyncOrdersSettings
 from reconcile.contract import Adapter
 from reconcile.core.actions import ActionKind
-from reconcile.core.order_types import OrderStage
+from reconcile.core.remote_order_types import OrderStage
 from tests.adapters.shops import PlainTransport, WooShop
 
 PERSON = {

@@ -30,7 +30,8 @@ from reconcile.contract import (
     UnsupportedError,
 )
 from reconcile.core.actions import ActionKind, Outcome
-from reconcile.core.order_types import OrderFilter, OrderStage, RemoteOrder, ShipmentField
+from reconcile.core.order_types import OrderFilter, ShipmentField
+from reconcile.core.remote_order_types import OrderStage, RemoteOrder
 from reconcile.core.types import Operation
 from tests.adapters.contract.order_stands import LONG_AGO, ORDER_STANDS, PLANTED, OrderStand
 from tests.adapters.contract.test_contract import FAULTS

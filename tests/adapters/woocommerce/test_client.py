@@ -56,6 +56,19 @@ def test_error_bodies(status: int, code: str, expected: type[AdapterError], effe
     assert "<b>" not in error.message
 
 
+@pytest.mark.parametrize(("is_write", "effect"), [(True, Effect.POSSIBLE), (False, Effect.NONE)])
+def test_a_doubled_request_is_no_refused_key(is_write: bool, effect: Effect) -> None:
+    """A used nonce says that the first copy arrived; it may have done its work."""
+    error = error_of(
+        401,
+        "woocommerce_rest_authentication_error",
+        is_write=is_write,
+        message="Invalid nonce - nonce has already been used.",
+    )
+    assert isinstance(error, UnavailableError)
+    assert (error.code, error.effect) == ("Doubled", effect)
+
+
 def test_error_details() -> None:
     """The object in the way and the parameters at fault are kept."""
     error = error_of(400, "term_exists", data={"status": 400, "resource_id": 18})

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.woocommerce import order_wire
 from adapters.woocommerce.order_mapping import remote_order, stage
 from adapters.woocommerce.wire import ShapeError
-from reconcile.core.order_types import OrderStage, PaymentStatus, RemoteOrder
+from reconcile.core.remote_order_types import OrderStage, PaymentStatus, RemoteOrder
 from reconcile.core.types import RemoteRef
 
 RECORDING = Path(__file__).resolve().parents[4] / "shared/recordings/woocommerce-10.2.4.jsonl.gz"

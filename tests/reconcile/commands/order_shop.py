@@ -8,15 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.core.order_types import SeenOrder
 from reconcile.core.remote_order_types import RemoteOrderLine
-from reconcile.core.types import Operation
-from reconcile.store import order_copy
-from reconcile.store.deductions import rewrite
-from reconcile.store.order_mirror import observe
 from reconcile.store.seen_orders import load_seen
-from reconcile.store.templates import effective_template
 from tests.order_double import ORDER_SUPPORT, StoreOrder, seen
 from tests.platform_double import double_platform
 from tests.reconcile.commands.shop import MovingClock, Shop
+from tests.seen_orders import copy_orders, see_orders
 from tests.store_double import DoubleStore
 from tests.wiring_double import Bell, make_deps
 
@@ -44,13 +40,9 @@ def sell(
 async def see(shop: Shop, *orders: StoreOrder, channel_id: int | None = None) -> list[int]:
     """A poll shows these orders; their remote order ids."""
     where = channel_id or shop.channel_id
-    async with shop.deps.engine.begin() as conn:
-        await observe(conn, where, [seen(order) for order in orders], shop.clock())
-    found = await shop.rows(
-        "SELECT id, remote_id FROM remote_orders WHERE channel_id = :c", c=where
+    return await see_orders(
+        shop.deps.engine, where, [seen(order) for order in orders], shop.clock()
     )
-    ids = {row["remote_id"]: row["id"] for row in found}
-    return [ids[order.id] for order in orders]
 
 
 async def stored(shop: Shop, remote_order_id: int) -> SeenOrder:
@@ -62,12 +54,7 @@ async def stored(shop: Shop, remote_order_id: int) -> SeenOrder:
 async def take_in(shop: Shop, *orders: StoreOrder) -> list[int]:
     """A run imported these orders, and is over; their ids (`orders.id`)."""
     ids = await see(shop, *orders)
-    channel = await shop.channel()
-    template = effective_template(channel.platform, Operation.GET_ORDERS, None)
-    async with shop.deps.engine.begin() as conn:
-        found = await load_seen(conn, channel.id, ids, lock=True)
-        await order_copy.write(conn, channel, template, found)
-        await rewrite(conn, channel.id, ids)
+    imported = await copy_orders(shop.deps, shop.channel_id, ids)
     await shop.rows(
         """
 UPDATE remote_orders SET verdict = 'IMPORTED', reason = 'Imported', message = 'Imported',
@@ -75,12 +62,8 @@ UPDATE remote_orders SET verdict = 'IMPORTED', reason = 'Imported', message = 'I
 """,
         ids=ids,
     )
-    rows = await shop.rows(
-        "SELECT id, remote_order_id FROM orders WHERE remote_order_id = ANY(:ids)", ids=ids
-    )
-    imported = {row["remote_order_id"]: row["id"] for row in rows}
     shop.bell.rings.clear()
-    return [imported[key] for key in ids]
+    return imported
 
 
 async def line_ids(shop: Shop, order_id: int) -> Sequence[int]:

@@ -11,7 +11,6 @@ from reconcile.store.shipping import (
     TextFilter,
     list_mappings,
     list_texts,
-    mapping_of,
     mappings_by_ids,
     texts_by_ids,
 )
@@ -45,6 +44,7 @@ async def test_a_mapping_lets_held_orders_in(order_shop: Shop) -> None:
         sell(shop, line("1", "MUG"), shipping=(ShippingText(("express:2", "express")),)),
     )
     await take_in(shop, imported := sell(shop, line("1", "MUG")))
+    await shop.rows("UPDATE orders SET shipping_policy = 'Standard'")
     await held(shop, ground, express)
 
     mapping_id = await set_mapping(shop.deps, shop.channel_id, "ground", " Standard ", by="ann")
@@ -53,10 +53,8 @@ async def test_a_mapping_lets_held_orders_in(order_shop: Shop) -> None:
     assert shop.bell.rings == [(shop.channel_id, Side.ORDERS)]
     assert (await stored(shop, ground)).policies == {"ground": "Standard"}
     async with shop.deps.engine.connect() as conn:
-        row = await mapping_of(conn, shop.channel_id, "ground")
-        assert row == (await mappings_by_ids(conn, [mapping_id]))[mapping_id]
-    assert row is not None
-    assert (row.policy, row.updated_by) == ("Standard", "ann")
+        row = (await mappings_by_ids(conn, [mapping_id]))[mapping_id]
+    assert (row.text, row.policy, row.updated_by) == ("ground", "Standard", "ann")
     assert imported.number
 
     # The specific key and the general one are texts of their own; case counts.

@@ -61,13 +61,31 @@ async def test_a_held_order_waits_for_its_release(order_shop: Shop) -> None:
         await hold(shop.deps, order_id, "again", by="bob")
     assert codes(raised.value) == [("WRONG_STATE", ("order_id",))]
 
+    await shop.rows("UPDATE remote_orders SET decide = false, fulfill = false")
     await release(shop.deps, order_id, by="ann")
     row = await order_row(shop, order_id)
     assert (row["hold_code"], row["hold_by"], row["held_at"]) == (None, None, None)
+    assert await flags(shop, order_id) == (True, True)
     assert await changes(shop) == [("GET_ORDERS", []), ("SYNC_ORDERS", [])]
     assert (shop.channel_id, Side.ORDERS) in shop.bell.rings
     with pytest.raises(CommandError, match="not on hold"):
         await release(shop.deps, order_id, by="ann")
+
+
+async def test_each_command_about_an_order_wakes_the_workers(order_shop: Shop) -> None:
+    """Whoever holds, releases or closes does not wait for the next sweep."""
+    shop = order_shop
+    (order_id,) = await take_in(shop, sell(shop, line("1", "MUG", 2)))
+    wakes = []
+    for command in (
+        hold(shop.deps, order_id, "wait", by="ann"),
+        release(shop.deps, order_id, by="ann"),
+        close(shop.deps, order_id, by="ann"),
+    ):
+        shop.bell.rings.clear()
+        await command
+        wakes.append((shop.channel_id, Side.ORDERS) in shop.bell.rings)
+    assert wakes == [True, True, True]
 
 
 async def test_a_hold_calls_back_what_has_not_left(order_shop: Shop) -> None:
@@ -236,6 +254,7 @@ async def test_a_number_is_looked_for_once_in_ten_minutes(order_shop: Shop) -> N
     other = await request_lookup(shop.deps, shop.channel_id, "1002", by="bob")
     assert (first.is_new, again.is_new, other.is_new) == (True, False, True)
     assert first.run_id == again.run_id
+    assert shop.bell.rings == [(shop.channel_id, Side.ORDERS)] * 3
     async with shop.deps.engine.connect() as conn:
         row = (await runs_by_ids(conn, [first.run_id]))[first.run_id]
     assert (row.lookup, row.operation, row.order_ids) == ("1001", Operation.GET_ORDERS, None)

@@ -242,7 +242,9 @@ async def test_a_shipment_taken_back_gives_its_units_back(order_shop: Shop) -> N
     shop = order_shop
     (order_id,) = await take_in(shop, sell(shop, line("1", "MUG", 2)))
     shipment_id = await ship(shop.deps, NewShipment(order_id, tracking_number="T1"), by="ann")
+    shop.bell.rings.clear()
     await void_shipment(shop.deps, shipment_id, by="bob")
+    assert (shop.channel_id, Side.ORDERS) in shop.bell.rings
 
     assert await left(shop, order_id) == [2]
     row = await order_row(shop, order_id)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconcile.core.actions import ActionKind
+from reconcile.core.imprinting import imprint
 from reconcile.core.order_types import (
     ImportedOrder,
     OrderContext,
@@ -25,7 +26,6 @@ from reconcile.core.remote_order_types import (
     RemoteOrderLine,
     ShippingText,
 )
-from reconcile.core.orders import imprint
 
 SECRET = "PRIV"  # in every personal value, and nowhere else
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

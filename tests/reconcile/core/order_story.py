@@ -21,13 +21,13 @@ from reconcile.core.order_types import (
     ShipmentOrigin,
     ShipmentState,
 )
+from reconcile.core.orders import plan_order
 from reconcile.core.remote_order_types import (
     OrderStage,
     RemoteFulfillment,
     RemoteOrder,
     RemoteOrderLine,
 )
-from reconcile.core.orders import plan_order
 from tests.reconcile.core.order_samples import NOW, SECRET, address
 from tests.reconcile.core.order_worlds import (
     apply,

@@ -12,10 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from reconcile.core.actions import Action, ActionKind
-from reconcile.core.fulfilling import (
-    channel_shipments,
-    status_of,
-)
+from reconcile.core.imprinting import imprint
 from reconcile.core.order_types import (
     CloseWhen,
     Hold,
@@ -29,6 +26,7 @@ from reconcile.core.order_types import (
     ShipmentOrigin,
     ShipmentState,
 )
+from reconcile.core.orders import follows
 from reconcile.core.remote_order_types import (
     Impediment,
     OrderStage,
@@ -38,7 +36,7 @@ from reconcile.core.remote_order_types import (
     RemoteOrderLine,
     ShippingText,
 )
-from reconcile.core.orders import follows, imprint
+from reconcile.core.shipped import channel_shipments, status_of
 from reconcile.core.types import Value, WritePolicy
 from tests.reconcile.core.order_samples import (
     NOW,

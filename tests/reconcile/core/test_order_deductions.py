@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.core.actions import ActionKind
-from reconcile.core.deducting import counts, deducted, deductions_of
+from reconcile.core.deducting import Basis, DeductedUnits, counts, deducted, deductions_of
 from reconcile.core.fulfilling import check_shipment, shippable
 from reconcile.core.order_types import (
     OrderContext,
@@ -18,9 +18,8 @@ from reconcile.core.order_types import (
     ShipmentOrigin,
     ShipmentState,
 )
-from reconcile.core.remote_order_types import OrderStage, RemoteFulfillment
-from reconcile.core.deducting import Basis, DeductedUnits
 from reconcile.core.orders import plan_order
+from reconcile.core.remote_order_types import OrderStage, RemoteFulfillment
 from reconcile.core.stock import (
     OrderedUnits,
     explain_basis,

@@ -8,12 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.core.actions import ActionKind, Decision, Plan
-from reconcile.core.fulfilling import (
-    channel_shipments,
-    plan_fulfillment,
-    remaining,
-    shippable,
-)
+from reconcile.core.fulfilling import plan_fulfillment, shippable
 from reconcile.core.keys import canonical_json
 from reconcile.core.mapping import Template
 from reconcile.core.order_content import order_content
@@ -26,8 +21,9 @@ from reconcile.core.order_types import (
     SeenOrder,
     ShipmentState,
 )
-from reconcile.core.remote_order_types import OrderStage, OrderVerdict, RemoteOrder
 from reconcile.core.orders import plan_order
+from reconcile.core.remote_order_types import OrderStage, OrderVerdict, RemoteOrder
+from reconcile.core.shipped import channel_shipments, remaining
 from reconcile.core.types import WritePolicy
 from tests.reconcile.core.order_samples import SECRET, SENT_KINDS, remote
 from tests.reconcile.core.order_samples import context as plain_context

@@ -8,6 +8,7 @@ import pytest
 from reconcile.core.actions import Action, ActionKind
 from reconcile.core.imprinting import differences, imprint
 from reconcile.core.order_codes import OrderCode
+from reconcile.core.order_filters import shipping_policy
 from reconcile.core.order_types import (
     Hold,
     OrderContext,
@@ -17,6 +18,7 @@ from reconcile.core.order_types import (
     SeenOrder,
     ShipmentState,
 )
+from reconcile.core.orders import follows, hold_of, plan_order
 from reconcile.core.remote_order_types import (
     Impediment,
     OrderStage,
@@ -25,7 +27,6 @@ from reconcile.core.remote_order_types import (
     RemoteOrder,
     ShippingText,
 )
-from reconcile.core.orders import follows, hold_of, plan_order, shipping_policy
 from reconcile.core.types import Failure, WritePolicy
 from tests.reconcile.core.order_samples import (
     DAY,
@@ -298,6 +299,14 @@ AFTER = (
     ),
     After("ShippedThere", "1 shipment", kept(now=remote(stage=OrderStage.COMPLETED))),
     After(
+        "ShippedThere",
+        "1 shipment",
+        kept(
+            now=remote(fulfillments=(RemoteFulfillment("f1", {"l1": 1}),)),
+            of={"status": OrderStatus.CLOSED},
+        ),
+    ),
+    After(
         "Imported",
         "closed here",
         kept(None, PUSHED, now=MORE, of={"status": OrderStatus.CLOSED}),
@@ -342,6 +351,8 @@ def test_a_release_accepts_what_is_seen() -> None:
     canceled = remote(**CANCELED)
     order = kept(None, PUSHED, now=canceled)
     assert hold_of(order) is not None
+    assert hold_of(replace(order, unreadable="total: no")) is None
+    assert hold_of(replace(order, imported=None)) is None
     accepted = replace(order, imported=imported(canceled, PUSHED))
     assert hold_of(accepted) is None
     assert _changed(accepted)[1] is None

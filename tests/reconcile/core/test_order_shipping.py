@@ -5,15 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from reconcile.core.actions import ActionKind, Outcome, Standing
-from reconcile.core.fulfilling import (
-    channel_shipments,
-    check_shipment,
-    completes,
-    plan_fulfillment,
-    remaining,
-    shippable,
-    status_of,
-)
+from reconcile.core.fulfilling import check_shipment, completes, plan_fulfillment, shippable
 from reconcile.core.order_types import (
     CloseWhen,
     Hold,
@@ -24,6 +16,7 @@ from reconcile.core.order_types import (
     ShipmentState,
 )
 from reconcile.core.remote_order_types import OrderStage, RemoteFulfillment, RemoteOrder
+from reconcile.core.shipped import channel_shipments, remaining, status_of
 from reconcile.core.types import Failure, WritePolicy
 from tests.reconcile.core.order_samples import (
     HOUR,
@@ -71,6 +64,13 @@ class Example:
 EXAMPLES = (
     Example("ShipmentRecorded", ACTION, "1 unit left", kept(None, shipment())),
     Example("ShipmentRecorded", ACTION, "1 unit", kept(None, shipment(), of=CLOSED)),
+    # What a person closed is not held for what changed there since.
+    Example(
+        "ShipmentRecorded",
+        ACTION,
+        "1 unit",
+        kept(None, shipment(), of=CLOSED, now=remote(line(quantity=5))),
+    ),
     Example("OrderOnHold", WAITING, "call first", kept(None, shipment(), of=HELD)),
     Example("OrderOnHold", ATTENTION, "it changed", kept(None, shipment(), of=RULES)),
     # The difference was seen and not decided yet: nothing leaves meanwhile.

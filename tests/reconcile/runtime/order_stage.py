@@ -104,7 +104,8 @@ class OrderStage:
     async def verdicts(self) -> Mapping[str, tuple[str, str]]:
         """Number → verdict and reason."""
         rows = await self.stage.rows(
-            "SELECT number, verdict, reason FROM remote_orders ORDER BY id"
+            "SELECT number, verdict, reason FROM remote_orders"
+            " ORDER BY length(remote_id), remote_id"
         )
         return {row["number"]: (row["verdict"], row["reason"]) for row in rows}
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from reconcile.commands.channels import ChannelEdit, NewChannel, connect, edit
 from reconcile.commands.items import Statement, StatementOutcome, set_quantities
 from reconcile.commands.operations import Interval, schedule
-from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.deducting import Basis
+from reconcile.core.remote_order_types import RemoteOrder
 from reconcile.core.types import Side
 from reconcile.explain import explain
 from reconcile.stock_explain import (

@@ -1,18 +1,15 @@
 """A worker killed at any commit: the next one comes to the end an undisturbed one has."""
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.commands.channels import NewChannel, connect
 from reconcile.core.types import Presence, WritePolicy
+from tests.reconcile.runtime.killing import Killer, killing
 from tests.reconcile.runtime.stage import IMPORT, PUBLISH, SYNC, Stage, make_stage
 from tests.reconcile.runtime.staged import staged_platform
 from tests.store_double import DoubleStore, variant
@@ -21,30 +18,6 @@ pytestmark = pytest.mark.anyio
 
 EVERY = 16
 """One in so many commits is killed here; all of them take minutes."""
-
-
-class _Killer:
-    """Ends a worker before its n-th commit, and whatever it still tries to commit after that."""
-
-    def __init__(self, at: int | None) -> None:
-        self.at = at
-        self.commits = 0
-
-    def __call__(self, connection: Any) -> None:
-        """Count a commit that is about to happen."""
-        del connection
-        self.commits += 1
-        if self.at is not None and self.commits >= self.at:
-            raise asyncio.CancelledError
-
-
-@contextlib.contextmanager
-def _killing(engine: AsyncEngine, killer: _Killer) -> Iterator[None]:
-    event.listen(engine.sync_engine, "commit", killer)
-    try:
-        yield
-    finally:
-        event.remove(engine.sync_engine, "commit", killer)
 
 
 async def _scene(engine: AsyncEngine, name: str) -> Stage:
@@ -73,13 +46,13 @@ async def _scene(engine: AsyncEngine, name: str) -> Stage:
     return stage
 
 
-async def _life(stage: Stage, killer: _Killer) -> None:
+async def _life(stage: Stage, killer: Killer) -> None:
     """Every operation once; a killed worker is followed by another."""
     for operation in (SYNC, PUBLISH, IMPORT):
         await stage.ask(operation, full=True)
         for _ in range(4):
             try:
-                with _killing(stage.deps.engine, killer):
+                with killing(stage.deps.engine, killer):
                     await stage.settle()
             except asyncio.CancelledError:
                 killer.at = None
@@ -129,13 +102,13 @@ def _sent(stage: Stage) -> Counter[str]:
 async def test_killed_before_any_commit(engine: AsyncEngine, first: int) -> None:
     """Books, links, runs and actions end up the same, and nothing was created twice."""
     calm = await _scene(engine, "calm")
-    counting = _Killer(None)
+    counting = Killer(None)
     await _life(calm, counting)
     expected = await _ends(calm)
     sent = _sent(calm)
     assert counting.commits > 50
     for at in range(first, counting.commits, EVERY):
         stage = await _scene(engine, f"killed at {at}")
-        await _life(stage, _Killer(at))
+        await _life(stage, Killer(at))
         assert await _ends(stage) == expected, at
         assert _sent(stage) == sent, at

@@ -350,3 +350,23 @@ async def test_a_sync_never_writes_back_what_was_just_bought(shop: OrderStage) -
     assert item.quantity == 8
     assert item.price == "6"
     assert shop.store.requests.count("orders") == 1
+
+
+async def test_an_acknowledgment_that_fails_is_said_on_the_order(shop: OrderStage) -> None:
+    """Nothing decides the order again in that run, so its failure stands there at once."""
+    await shop.settings(GET, mark=True)
+    order = shop.order(line("1", "A"))
+
+    async def trash_once_imported() -> None:
+        if await shop.stage.rows("SELECT id FROM orders"):
+            shop.touch(order, status="trash")
+
+    shop.stage.hook.before_request = trash_once_imported
+    await shop.get()
+
+    said = await shop.stage.rows(
+        "SELECT type, status, reason FROM conditions WHERE object_kind = 'order'"
+    )
+    assert [(row["type"], row["status"], row["reason"]) for row in said] == [
+        ("GET_ORDERS", "ATTENTION", "Gone")
+    ]

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from reconcile.commands.mappings import set_mapping
 from tests.order_double import StoreOrder, line
+from tests.reconcile.runtime.killing import Killer, killing
 from tests.reconcile.runtime.order_stage import GET, SEND, OrderStage, order_stage
-from tests.reconcile.runtime.test_runtime_killed_anywhere import _Killer, _killing
 
 pytestmark = pytest.mark.anyio
 
@@ -47,13 +47,13 @@ async def _scene(engine: AsyncEngine, name: str) -> tuple[OrderStage, list[Store
     return shop, orders
 
 
-async def _life(shop: OrderStage, killer: _Killer) -> None:
+async def _life(shop: OrderStage, killer: Killer) -> None:
     """Both operations; a killed worker is followed by another."""
     for operation in (GET, SEND):
         await shop.stage.ask(operation, full=True)
         for _ in range(4):
             try:
-                with _killing(shop.stage.deps.engine, killer):
+                with killing(shop.stage.deps.engine, killer):
                     await shop.settle()
             except asyncio.CancelledError:
                 killer.at = None
@@ -89,14 +89,14 @@ async def _ends(shop: OrderStage, orders: list[StoreOrder]) -> object:
 async def test_killed_before_any_commit(engine: AsyncEngine, first: int) -> None:
     """Orders, shipments and books end up the same; nothing was imported or shipped twice."""
     calm, orders = await _scene(engine, "calm")
-    counting = _Killer(None)
+    counting = Killer(None)
     await _life(calm, counting)
     expected = await _ends(calm, orders)
     assert orders[0].status == "completed"
     assert Counter(order.marks for order in orders)[1] == 13
     for at in range(first, counting.commits, EVERY):
         shop, others = await _scene(engine, f"killed at {at}")
-        await _life(shop, _Killer(at))
+        await _life(shop, Killer(at))
         assert await _ends(shop, others) == expected, at
 
 

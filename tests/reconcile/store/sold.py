@@ -16,7 +16,7 @@ from reconcile.core.remote_order_types import (
 )
 from reconcile.core.types import RemoteRef
 from reconcile.store.deductions import Rewritten, rewrite
-from reconcile.store.order_mirror import observe
+from tests.seen_orders import see_orders
 
 DAY = timedelta(days=1)
 T0 = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -60,14 +60,7 @@ async def see(
     engine: AsyncEngine, channel_id: int, *orders: RemoteOrder, hours: float = 1
 ) -> list[int]:
     """The mirror takes in orders; the ids of these, in their order."""
-    async with engine.begin() as conn:
-        await observe(conn, channel_id, orders, at(hours))
-        found = await conn.execute(
-            text("SELECT remote_id, id FROM remote_orders WHERE channel_id = :id"),
-            {"id": channel_id},
-        )
-        ids = {row.remote_id: row.id for row in found}
-    return [ids[item.id] for item in orders]
+    return await see_orders(engine, channel_id, orders, at(hours))
 
 
 async def deduct(engine: AsyncEngine, channel_id: int, ids: Sequence[int]) -> Rewritten:

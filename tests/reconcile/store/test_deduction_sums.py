@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from reconcile.core.deducting import deducted
-from reconcile.core.deducting import Basis, DeductedUnits
+from reconcile.core.deducting import Basis, DeductedUnits, deducted
 from reconcile.store.deduction_reads import (
     counted_orders,
     deducted_now,

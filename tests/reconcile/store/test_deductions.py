@@ -17,7 +17,6 @@ from reconcile.store.deduction_reads import (
     deducted_now,
     deducted_of_items,
     deduction_pages,
-    deductions_by_ids,
     deductions_of_item,
 )
 from reconcile.store.deductions import Rewritten, release_channel, resolve_again
@@ -369,11 +368,9 @@ async def test_deductions_are_listed_newest_first(town: Town) -> None:
         (item,) = await town.shop.rows("SELECT id FROM items")
         pages = await deduction_pages(conn, [item["id"]], None, 2)
         sums = await deducted_of_items(conn, [item["id"]])
-        named = await deductions_by_ids(conn, [row.id for row in page.rows])
     assert (page.has_next, rest.has_next) == (True, False)
     found = [(row.number, row.units, row.counts) for row in (*page.rows, *rest.rows)]
     assert sorted(found) == [("1", 1, False), ("2", 2, True), ("3", 3, True)]
     assert {row.channel_name for row in page.rows} == {"Main"}
     assert pages == {item["id"]: page}
     assert sums == {item["id"]: 5}
-    assert named == {row.id: row for row in page.rows}

@@ -1,4 +1,4 @@
-"""Fixtures for tests of commands: stores, and a channel connected to the first of them."""
+"""Fixtures for tests of commands and reads: stores, and a channel connected to one of them."""
 
 from collections.abc import AsyncIterator
 
