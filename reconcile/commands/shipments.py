@@ -27,7 +27,8 @@ from reconcile.commands.order_changes import (
 from reconcile.core.actions import Reason
 from reconcile.core.fulfilling import check_shipment, shippable
 from reconcile.core.order_types import ImportedOrder, Shipment, ShipmentOrigin, ShipmentState
-from reconcile.core.shipped import last_shipped_at, status_of
+from reconcile.core.remote_order_types import OrderStage
+from reconcile.core.shipped import COMPLETED, last_shipped_at, status_of
 from reconcile.deps import Deps
 from reconcile.store.order_tables import shipment_lines, shipments
 
@@ -276,7 +277,7 @@ async def void_shipment(deps: Deps, shipment_id: int, *, by: str) -> None:
         order = await lock_order(conn, deps, order_id)
         locked = select(shipments).where(shipments.c.id == shipment_id).with_for_update()
         row = (await conn.execute(locked)).mappings().one()
-        _refuse_unvoidable(row)
+        _refuse_unvoidable(row, is_open=order.seen.remote.stage is OrderStage.OPEN)
         left = await call_back(
             conn,
             order.channel.id,
@@ -316,8 +317,14 @@ async def _order_of(conn: AsyncConnection, shipment_id: int) -> int:
     return order_id
 
 
-def _refuse_unvoidable(row: RowMapping) -> None:
+def _refuse_unvoidable(row: RowMapping, *, is_open: bool) -> None:
     if row["origin"] != ShipmentOrigin.OURS:
+        # What was concluded from the status there may be taken back once the order is open again;
+        # nobody but a person can tell whether the goods have left all the same.
+        ids = row["remote_ids"]
+        concluded = bool(ids) and all(each.startswith(COMPLETED) for each in ids)
+        if concluded and is_open and row["state"] == ShipmentState.PUSHED:
+            return
         message = "This shipment was made on the channel; take it back there."
         raise refuse("WRONG_STATE", message, "shipment_id")
     match row["state"]:

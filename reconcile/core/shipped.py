@@ -19,7 +19,8 @@ from reconcile.core.order_types import (
 )
 from reconcile.core.remote_order_types import OrderStage, RemoteFulfillment, RemoteOrder
 
-_COMPLETED = "completed"
+COMPLETED = "completed"
+"""Begins the id of what is taken to have left because the channel calls the order completed."""
 
 
 def is_canceled(seen: SeenOrder) -> bool:
@@ -205,10 +206,10 @@ def _rest_of_completed(seen: SeenOrder, shipped: Mapping[str, int]) -> RemoteFul
         return None
     recorded = () if order is None else order.shipments
     taken = {one for item in recorded for one in item.remote_ids}
-    name, number = _COMPLETED, 1
+    name, number = COMPLETED, 1
     while name in taken:
         number += 1
-        name = f"{_COMPLETED}-{number}"
+        name = f"{COMPLETED}-{number}"
     return RemoteFulfillment(name, lines, shipped_at=_time_of_leaving(seen))
 
 

@@ -60,8 +60,13 @@ async def apply_imports(
     await finish(conn, applied, "APPLIED", "", "")
     # What waited for the hold to end, or is to be closed now, may have been planned before this.
     await order_marks.plan_again(conn, channel.id, done)
-    if context.acknowledges:
-        await order_marks.flag(conn, channel.id, done)
+    # What follows from it: a mark on the channel, and what a person is told of a new hold.
+    again = [
+        int(order.id)
+        for order, action in chosen
+        if context.acknowledges or action.reason.code == OrderCode.HOLDS_BACK
+    ]
+    await order_marks.flag(conn, channel.id, again)
     return (await deductions.rewrite(conn, channel.id, ids)).channel_ids
 
 

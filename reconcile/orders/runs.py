@@ -15,7 +15,7 @@ from reconcile import fetch
 from reconcile.advancing import Advancing
 from reconcile.context import LANE_FULFILLMENT
 from reconcile.contract import OrderWindow
-from reconcile.core.actions import ActionKind, Decision, Plan, Standing
+from reconcile.core.actions import Action, ActionKind, Decision, Plan, Standing
 from reconcile.core.fulfilling import plan_fulfillment
 from reconcile.core.order_types import OrderContext, OrderDecision, SeenOrder
 from reconcile.core.orders import plan_order
@@ -231,6 +231,8 @@ class OrderRun(Advancing):
         )
         rows = []
         for _, plan in made:
+            for action in plan.actions:
+                self._note_hold(action)
             rows += [
                 plans.action_json(action, "PLANNED", LANE_FULFILLMENT, {})
                 for action in plan.actions
@@ -297,10 +299,16 @@ class OrderRun(Advancing):
         if waits:
             self.phase["attention"] = self.phase.get("attention", 0) + 1
 
+    def _note_hold(self, action: Action) -> None:
+        """An order that the rules put on hold waits for a person from now on."""
+        for change in action.changes:
+            if change.field == "hold" and isinstance(change.after, dict):
+                self._note(str(change.after["code"]), waits=True)
+
     # --- applying -----------------------------------------------------------------------
 
     async def _local(self) -> bool:
-        """Import what was decided; what follows from that (acknowledging) is decided once more."""
+        """Import what was decided; what follows (acknowledging, a hold) is decided once more."""
         run_id = self.row["id"]
         context = order_context(self.channel, self.operations)
         approved = bool(self.phase.get("approved"))
@@ -323,8 +331,13 @@ class OrderRun(Advancing):
         async with self.execution.fenced() as conn:
             now = self.execution.deps.clock()
             await plans.make_due(conn, self.channel.id, run_id, now, only_approved=approved)
-            marks = context.acknowledges and self.operation is Operation.GET_ORDERS
-            again = marks and not approved and number < MOST_ROUNDS
+            again = False
+            if self.operation is Operation.GET_ORDERS and not approved and number < MOST_ROUNDS:
+                again = bool(
+                    await order_marks.flagged(
+                        conn, self.channel.id, self.operation, 0, 1, self._scope
+                    )
+                )
             self.phase["round"] = number + 1 if again else number
             self.phase["decide_after"] = 0
             self.phase["step"] = "decide" if again else "execute"

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from reconcile.commands.errors import CommandError
 from reconcile.commands.mappings import set_mapping
-from reconcile.commands.orders import close, release, request_lookup
+from reconcile.commands.orders import close, release, request_lookup, void_shipment
 from reconcile.core.remote_order_types import RemoteFulfillment, ShippingText
 from reconcile.core.types import Operation, WritePolicy
 from tests.order_double import line
@@ -191,6 +192,10 @@ async def test_an_edit_after_a_shipment_puts_it_on_hold(shop: OrderStage) -> Non
     await shop.get()
     ours = await shop.ours(order)
     assert ours["hold_code"] == "ChangedAfterShipment"
+    condition = await shop.stage.rows("SELECT * FROM conditions WHERE object_kind = 'order'")
+    assert [(row["status"], row["reason"]) for row in condition] == [("ATTENTION", "OnHold")]
+    run = (await shop.stage.rows("SELECT * FROM runs ORDER BY id DESC LIMIT 1"))[0]
+    assert (run["result"], run["counts"]["attention"]) == ("PARTIAL", 1)
     assert (await shop.lines(order))[0]["quantity"] == 3
     await release(shop.stage.deps, ours["id"], by="test")
     await shop.settle()
@@ -240,6 +245,29 @@ async def test_shipped_on_the_channel_counts(shop: OrderStage) -> None:
     assert (await shop.ours(order))["status"] == "SHIPPED"
     newest = await shop.stage.value("SELECT max(id) FROM shipments")
     assert order.notes == [f"shipment {newest}"]
+
+
+async def test_completed_there_by_mistake(shop: OrderStage) -> None:
+    """Once the order is open again, a person may take back what was concluded from its status."""
+    order = shop.order(line("1", "A", 3))
+    await shop.get()
+    shop.stage.clock.advance(timedelta(minutes=5))
+    shop.touch(order, status="completed")
+    await shop.get()
+    shipment = int(await shop.stage.value("SELECT id FROM shipments"))
+    with pytest.raises(CommandError, match="made on the channel"):
+        await void_shipment(shop.stage.deps, shipment, by="test")
+    shop.stage.clock.advance(timedelta(minutes=5))
+    shop.touch(order, status="open")
+    await shop.get()
+    assert (await shop.ours(order))["status"] == "SHIPPED"
+    await void_shipment(shop.stage.deps, shipment, by="test")
+    await shop.get(full=True)
+    assert await shop.shipments(order) == [("CHANNEL", "VOID")]
+    assert (await shop.ours(order))["status"] == "OPEN"
+    await shop.ship(order)
+    await shop.settle()
+    assert len(order.notes) == 1
 
 
 # --- shipping ---------------------------------------------------------------------------------
