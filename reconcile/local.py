@@ -144,6 +144,7 @@ async def _import(
     pause_new: bool,
     now: datetime,
 ) -> set[int]:
+    await _lock(conn, rows)
     done = set()
     for row in rows:
         if row["listing_id"] is None:
@@ -153,6 +154,27 @@ async def _import(
         if is_done:
             done.add(row["id"])
     return done
+
+
+async def _lock(conn: AsyncConnection, rows: Sequence[RowMapping]) -> None:
+    """Items, then listings, then variants, each by id, as everybody locks them.
+
+    One product at a time would lock them in turn, and wait in a circle with a page of orders.
+    """
+    listing_ids = [row["listing_id"] for row in rows if row["listing_id"] is not None]
+    ours = await conn.execute(
+        text("SELECT DISTINCT sku FROM listing_variants WHERE listing_id = ANY(:ids)"),
+        {"ids": listing_ids},
+    )
+    skus = {row.sku for row in ours}
+    for row in rows:
+        skus |= {str(each["after"]) for each in row["changes"] if each["field"] == OurField.SKU}
+    for statement in (
+        "SELECT id FROM items WHERE sku = ANY(:skus) ORDER BY id FOR UPDATE",
+        "SELECT id FROM listings WHERE id = ANY(:ids) ORDER BY id FOR UPDATE",
+        "SELECT id FROM listing_variants WHERE sku = ANY(:skus) ORDER BY id FOR UPDATE",
+    ):
+        await conn.execute(text(statement), {"skus": sorted(skus), "ids": listing_ids})
 
 
 async def _create(
