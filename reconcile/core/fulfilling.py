@@ -135,11 +135,11 @@ def _check_units(
         lines = left
     if not any(lines.values()):
         message = (
-            f"There is nothing to ship: {sum(left.values())} units of the order are left, and "
+            f"There is nothing to ship: {in_units(sum(left.values()))} of the order left, and "
             "none is named"
         )
         if not left:
-            message = "There is nothing to ship: 0 units of the order are left"
+            message = "There is nothing to ship: all of the order has left"
         return [Reason(OrderCode.NOTHING_TO_SHIP.value, message)]
     known = {line.remote_id: line for line in order.lines}
     reasons: list[Reason] = []
@@ -153,11 +153,11 @@ def _check_units(
             reasons.append(Reason(OrderCode.DIGITAL.value, message))
         elif units < 0 or units > left.get(line_id, 0):
             message = (
-                f"{line.title or line_id}: {units} units are more than the "
-                f"{left.get(line_id, 0)} that are left of {line.quantity} ordered"
+                f"{line.title or line_id}: {in_units(units)} named, {left.get(line_id, 0)} left of "
+                f"{line.quantity} ordered"
             )
             if units < 0:
-                message = f"{line.title or line_id}: {units} units cannot be shipped"
+                message = f"{line.title or line_id}: a negative number of units cannot be shipped"
             reasons.append(Reason(OrderCode.BEYOND_ORDERED.value, message))
     return reasons
 

@@ -270,7 +270,7 @@ def test_what_a_person_may_ship(
 def test_the_refusal_names_the_numbers() -> None:
     """How many were asked for, how many are left, how many were ordered."""
     (said,) = check_shipment(kept(None, PUSHED), {"l1": 3}, "T1", without_tracking=False)
-    assert said.message == "Shirt 1: 3 units are more than the 2 that are left of 3 ordered"
+    assert said.message == "Shirt 1: 3 units named, 2 left of 3 ordered"
 
 
 @pytest.mark.parametrize(
