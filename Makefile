@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist worksteal
 SEEDS ?= 20
+JOBS ?= 3
 
 .PHONY: setup demo test test-deep lint format features schema lock bench chaos
 
@@ -31,7 +32,7 @@ test-deep: $(STAMP)
 
 # Real processes killed, stopped and lied to; `make chaos SEEDS=200` takes a while.
 chaos: $(STAMP)
-	$(BIN)/python -m tests.chaos --seeds $(SEEDS)
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --jobs $(JOBS)
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -19,7 +19,8 @@ from reconcile.contract import AdapterError, RateLimitedError, UnauthorizedError
 from reconcile.core.states import RunResult, RunState
 from reconcile.core.types import Operation
 from reconcile.execute import Execution
-from reconcile.fetch import AccountChangedError, Slice
+from reconcile.fetch import Slice
+from reconcile.identity import AccountChangedError
 from reconcile.store import plans, run_rows
 from reconcile.store.channel_state import clear, pause_channel, show_budget
 from reconcile.store.channels import ChannelOperation

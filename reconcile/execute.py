@@ -7,7 +7,7 @@ POSSIBLE the action is UNKNOWN and only a look at the platform decides.
 
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never, cast
@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reconcile import identity, looking, poisoned
 from reconcile.contract import (
     Adapter,
     AdapterError,
@@ -43,6 +44,7 @@ from reconcile.store import mirror, run_rows
 from reconcile.store.channel_state import pause_channel, show_budget
 from reconcile.store.channels import Channel
 from reconcile.store.leases import Lease, LeaseLostError, fence
+from reconcile.turns import Turns
 
 log = structlog.get_logger()
 
@@ -52,8 +54,6 @@ LOOK_AFTER = timedelta(seconds=5)
 """A first look at an unknown outcome comes this soon; NOT_DONE counts after the settle time."""
 MOST_TRIES = 12
 """Transient failures after which an action is FAILED; the next run tries it again."""
-MOST_LOOKS_FOR = timedelta(hours=24)
-"""How long an unknown outcome is looked for before a person has to."""
 
 
 @dataclass(slots=True)
@@ -72,6 +72,11 @@ class Execution:
     """End of the slice: of the requests of a portion, the first leaves, later ones until then."""
     is_stopped: bool = False
     """Nothing more leaves in this slice: it is over, or a person said so."""
+    checked_at: datetime | None = None
+    """When this slice last asked the platform whose account it is."""
+    turns: Turns | None = None
+    gives_way: bool = False
+    """The slice ends early: orders of another channel wait for its slot."""
 
     @property
     def work(self) -> SideWork:
@@ -90,24 +95,44 @@ class Execution:
         """How long a request may still be at work on the platform."""
         return self.deps.tuning.settle or self.channel.platform.settle_time
 
-    def _back_off(self, tries: int, asked: timedelta | None = None) -> datetime:
+    def back_off(self, tries: int, asked: timedelta | None = None) -> datetime:
+        """When to try again after so many tries."""
         tuning = self.deps.tuning
         grown = min(tuning.retry_base * (1 << min(tries, 20)), tuning.retry_cap)
         jittered = grown * random.uniform(0.7, 1.3)  # noqa: S311 - spreads load, guards nothing
         return self.deps.clock() + max(jittered, asked or timedelta())
 
+    async def heed(self) -> bool:
+        """After a request: whether the slice ends here, because its slot is wanted."""
+        if self.turns is not None and not self.gives_way:
+            now = self.deps.clock()
+            self.gives_way = await self.turns.are_wanted(
+                self.deps.engine, self.channel.id, self.lease.side, now
+            )
+        return self.gives_way
+
     async def advance(self) -> bool:
         """Send one portion, or look at one portion of unknown outcomes; False: nothing is due."""
         if self.blocked_until is not None or self.is_stopped:
             return False
+        is_due = await self._look_at_unknown() or await self._send_due()
+        if is_due:
+            await self.heed()
+        return is_due
+
+    async def _look_at_unknown(self) -> bool:
         async with self.fenced() as conn:
             unknown = await action_rows.unknown_batch(
                 conn, self.channel.id, self.lease.side, 100, self.deps.clock()
             )
-            writes = await self.work.build(conn, self.channel, unknown)
-        if unknown:
-            await self._look(unknown, writes)
-            return True
+        for rows, writes in await poisoned.by_halves(
+            self.fenced, unknown, self._put_together, self._look_in_vain
+        ):
+            if rows:
+                await looking.look(self, rows, writes)
+        return bool(unknown)
+
+    async def _send_due(self) -> bool:
         portion = {
             kind.value: support.batch_size * PORTION_BATCHES
             for kind, support in self.channel.platform.actions.items()
@@ -116,21 +141,56 @@ class Execution:
             rows = await action_rows.next_batch(
                 conn, self.channel.id, self.lease.side, portion, self.deps.clock()
             )
-            moved = await self.work.outdated(conn, self.channel, rows)
-            for action_id, message in moved.items():
-                await action_rows.finish(conn, [action_id], "STALE", "WorldMoved", message)
-            dropped = [row for row in rows if row["id"] in moved]
-            await self.work.look_again(conn, self.channel, dropped, "WorldMoved")
-            rows = [row for row in rows if row["id"] not in moved]
-            writes = await self.work.build(conn, self.channel, rows)
-        if not rows:
-            return bool(moved)
-        await self._send(rows, writes)
+        parts = await poisoned.by_halves(self.fenced, rows, self._still_to_send, self._give_up)
+        going = [row for part, _ in parts for row in part]
+        if going:
+            await self._send(going, [write for _, writes in parts for write in writes])
+        return bool(rows)
+
+    async def _put_together(
+        self, conn: AsyncConnection, rows: Sequence[RowMapping]
+    ) -> tuple[Sequence[RowMapping], Writes]:
+        return rows, await self.work.build(conn, self.channel, rows)
+
+    async def _still_to_send(
+        self, conn: AsyncConnection, rows: Sequence[RowMapping]
+    ) -> tuple[Sequence[RowMapping], Writes]:
+        moved = await self.work.outdated(conn, self.channel, rows)
+        for action_id, message in moved.items():
+            await action_rows.finish(conn, [action_id], "STALE", "WorldMoved", message)
+        dropped = [row for row in rows if row["id"] in moved]
+        await self.work.look_again(conn, self.channel, dropped, "WorldMoved")
+        return await self._put_together(conn, [row for row in rows if row["id"] not in moved])
+
+    async def _give_up(self, row: RowMapping) -> None:
+        """Of a poisoned row: it waits for another input, like everything that failed for good."""
+        result = Result(row["key"], Outcome.FAILED, poisoned.CODE, poisoned.MESSAGE)
+        await self.end([Ended(row, result)], self.deps.clock())
+
+    async def _look_in_vain(self, row: RowMapping) -> None:
+        nobody = Confirmation(ConfirmState.CANNOT_TELL, poisoned.MESSAGE)
+        await looking.conclude(self, [row], {row["key"]: nobody})
+
+    async def _is_ours(self, rows: Sequence[RowMapping]) -> bool:
+        """Whether the rows may leave: they may have waited long, and the address lead elsewhere."""
+        try:
+            await identity.check(self)
+        except identity.AccountChangedError:
+            self.blocked_until = self.deps.clock()
+            return False
+        except (UnauthorizedError, RateLimitedError) as error:
+            await self._failed_request(error, rows, ())
+            return False
+        except AdapterError as error:
+            await self._retry(rows, error.retry_after, error.code, error.message)
+            return False
         return True
 
     # --- sending ------------------------------------------------------------------------
 
     async def _send(self, rows: Sequence[RowMapping], writes: Writes) -> None:
+        if not await self._is_ours(rows):
+            return
         portion = Portion({row["key"]: row for row in rows}, self.deps.clock())
         progress = self.work.send(self.adapter, ActionKind(rows[0]["kind"]), writes)
         try:
@@ -160,9 +220,11 @@ class Execution:
             log.exception("adapter failed", channel_id=self.channel.id, kind=rows[0]["kind"])
             await self._flush(portion)
             unsent = [row for row in portion.left if row["key"] not in portion.open_keys]
-            message = "An internal error; the log holds the details"
-            await self._become_unknown(portion.sent, "InternalError", message)
-            await self._retry(unsent, None, "InternalError", message)
+            await self._become_unknown(portion.sent, poisoned.CODE, poisoned.MESSAGE)
+            if portion.touched or len(unsent) == 1:
+                await self._retry(unsent, None, poisoned.CODE, poisoned.MESSAGE)
+            else:
+                await self._in_smaller_parts(unsent, poisoned.CODE, poisoned.MESSAGE)
         finally:
             self.sending.clear()
         await self._adopt(portion.existing)
@@ -207,7 +269,7 @@ class Execution:
         Between two requests a run that is to plan comes first: what it finds may be more urgent.
         """
         now = self.deps.clock()
-        if portion.touched and self.until is not None and now >= self.until:
+        if portion.touched and (await self.heed() or (self.until and now >= self.until)):
             return True
         side = self.lease.side
         if portion.touched and await run_rows.gives_way(conn, self.channel.id, side, now):
@@ -216,12 +278,25 @@ class Execution:
 
     async def _flush(self, portion: Portion) -> None:
         ended, portion.ended = portion.ended, []
-        await self._end(ended, portion.observed_at)
+        await self.end(ended, portion.observed_at)
 
-    async def _end(self, ended: Sequence[Ended], observed_at: datetime) -> None:
+    async def end(self, ended: Sequence[Ended], observed_at: datetime) -> None:
+        """Store final results; what cannot be stored ends by itself."""
+
+        async def apply(conn: AsyncConnection, part: Sequence[Ended]) -> None:
+            await self.work.apply(conn, self.channel, part, observed_at)
+
         if ended:
-            async with self.fenced() as conn:
-                await self.work.apply(conn, self.channel, ended, observed_at)
+            await poisoned.by_halves(self.fenced, ended, apply, self._end_unrecorded)
+
+    async def _end_unrecorded(self, ended: Ended) -> None:
+        """What it did cannot be written down: no further try before its input changes."""
+        row, result = ended.row, ended.result
+        message = f"It ended {result.outcome}, and that could not be recorded. {poisoned.MESSAGE}"
+        async with self.fenced() as conn:
+            failure = {"id": row["id"], "reason": poisoned.CODE, "message": message}
+            await action_rows.remember_failures(conn, [failure])
+            await action_rows.finish(conn, [row["id"]], "FAILED", poisoned.CODE, message)
 
     async def _unfinished(self, row: RowMapping, result: Result) -> None:
         if result.outcome is Outcome.UNKNOWN:
@@ -237,32 +312,19 @@ class Execution:
             await self._become_unknown(sent, error.code, error.message)
             return
         concerned = sent or left
+        ids, now = [row["id"] for row in sent], self.deps.clock()
         match error:
             case UnauthorizedError():
-                self.blocked_until = self.deps.clock()
+                self.blocked_until = now
                 async with self.fenced() as conn:
                     await pause_channel(conn, self.channel.id, error.code, error.message)
-                    await action_rows.postpone(
-                        conn,
-                        [row["id"] for row in sent],
-                        "DUE",
-                        self.deps.clock(),
-                        error.code,
-                        error.message,
-                    )
+                    await action_rows.postpone(conn, ids, "DUE", now, error.code, error.message)
             case RateLimitedError():
-                until = self._back_off(0, error.retry_after)
+                until = self.back_off(0, error.retry_after)
                 self.blocked_until = until
                 async with self.fenced() as conn:
                     await show_budget(conn, self.channel.id, until, error.message)
-                    await action_rows.postpone(
-                        conn,
-                        [row["id"] for row in sent],
-                        "DUE",
-                        until,
-                        error.code,
-                        error.message,
-                    )
+                    await action_rows.postpone(conn, ids, "DUE", until, error.code, error.message)
             case RejectedError() | GoneError() | UnsupportedError():
                 await self._rejected(error, concerned)
             case _:
@@ -278,21 +340,19 @@ class Execution:
     async def _rejected(self, error: AdapterError, rows: Sequence[RowMapping]) -> None:
         """The whole request was refused: halve it until the offender is alone."""
         if len(rows) > 1:
-            async with self.fenced() as conn:
-                await action_rows.postpone(
-                    conn,
-                    [row["id"] for row in rows],
-                    "DUE",
-                    self.deps.clock(),
-                    error.code,
-                    f"The batch was refused ({error.message}); it is sent in smaller parts",
-                    max_batch=(len(rows) + 1) // 2,
-                )
+            message = f"The batch was refused ({error.message})"
+            await self._in_smaller_parts(rows, error.code, message)
             return
-        result = Result(
-            key=rows[0]["key"], outcome=Outcome.FAILED, code=error.code, message=error.message
-        )
-        await self._end([Ended(rows[0], result)], self.deps.clock())
+        result = Result(rows[0]["key"], Outcome.FAILED, error.code, error.message)
+        await self.end([Ended(rows[0], result)], self.deps.clock())
+
+    async def _in_smaller_parts(self, rows: Sequence[RowMapping], code: str, message: str) -> None:
+        ids, half = [row["id"] for row in rows], (len(rows) + 1) // 2
+        message += "; it is sent in smaller parts"
+        async with self.fenced() as conn:
+            await action_rows.postpone(
+                conn, ids, "DUE", self.deps.clock(), code, message, max_batch=half
+            )
 
     async def _retry(
         self,
@@ -304,7 +364,7 @@ class Execution:
         worn_out = [row for row in rows if row["tries"] + 1 >= MOST_TRIES]
         if worn_out:
             gave_up = f"Gave up after {MOST_TRIES} tries: {message}"
-            await self._end(
+            await self.end(
                 [
                     Ended(row, Result(row["key"], Outcome.FAILED, code, gave_up), is_given_up=True)
                     for row in worn_out
@@ -320,7 +380,7 @@ class Execution:
                 conn,
                 [row["id"] for row in lively],
                 "RETRYING",
-                self._back_off(tries, after),
+                self.back_off(tries, after),
                 code,
                 message,
             )
@@ -357,78 +417,4 @@ class Execution:
                 self.channel.their_identifier,
                 {row.id: row for row in rows}.values(),
                 at,
-            )
-
-    # --- looking ------------------------------------------------------------------------
-
-    async def _look(self, rows: Sequence[RowMapping], writes: Writes) -> None:
-        try:
-            answers = await self.work.confirm(self.adapter, writes)
-        except UnauthorizedError as error:
-            self.blocked_until = self.deps.clock()
-            async with self.fenced() as conn:
-                await pause_channel(conn, self.channel.id, error.code, error.message)
-            return
-        except AdapterError as error:
-            answers = {
-                row["key"]: Confirmation(ConfirmState.CANNOT_TELL, error.message) for row in rows
-            }
-        except Exception:
-            # A defect of ours must not keep the channel from everything else.
-            log.exception("confirm failed", channel_id=self.channel.id, kind=rows[0]["kind"])
-            evidence = "an internal error; the log holds the details"
-            answers = {row["key"]: Confirmation(ConfirmState.CANNOT_TELL, evidence) for row in rows}
-        await self._conclude(rows, answers)
-
-    async def _conclude(
-        self, rows: Sequence[RowMapping], answers: Mapping[str, Confirmation]
-    ) -> None:
-        now = self.deps.clock()
-        ended: list[Ended] = []
-        for row in rows:
-            answer = answers.get(row["key"], Confirmation(ConfirmState.CANNOT_TELL, "no answer"))
-            sent_at = row["sent_at"] or row["created_at"]
-            settled_at = sent_at + self.settle_time
-            match answer.state:
-                case ConfirmState.DONE:
-                    result = answer.result or Result(row["key"], Outcome.APPLIED)
-                    ended.append(Ended(row, result))
-                case ConfirmState.NOT_DONE if now >= settled_at:
-                    async with self.fenced() as conn:
-                        for step in answer.steps:
-                            await action_rows.add_step(conn, row["id"], step)
-                        await action_rows.postpone(
-                            conn,
-                            [row["id"]],
-                            "RETRYING",
-                            now,
-                            "NotDone",
-                            f"It did not happen ({answer.evidence}); it is sent again",
-                        )
-                case ConfirmState.NOT_DONE:
-                    await self._look_again(row, settled_at, answer.evidence)
-                case ConfirmState.CANNOT_TELL if now - sent_at > MOST_LOOKS_FOR:
-                    message = f"Nobody can tell whether it happened: {answer.evidence}"
-                    result = Result(row["key"], Outcome.FAILED, "OutcomeUnknown", message)
-                    ended.append(Ended(row, result))
-                case ConfirmState.CANNOT_TELL:
-                    await self._look_again(row, self._next_look(row, sent_at), answer.evidence)
-        await self._end(ended, now)
-
-    def _next_look(self, row: RowMapping, sent_at: datetime) -> datetime:
-        """Looks become rarer the longer nobody can tell."""
-        now = self.deps.clock()
-        return max(
-            self._back_off(row["tries"]), now + min((now - sent_at) / 5, self.deps.tuning.retry_cap)
-        )
-
-    async def _look_again(self, row: RowMapping, at: datetime, evidence: str) -> None:
-        async with self.fenced() as conn:
-            await action_rows.postpone(
-                conn,
-                [row["id"]],
-                "UNKNOWN",
-                at,
-                "Unknown",
-                f"Whether it happened is unknown ({evidence}); the store is asked again",
             )

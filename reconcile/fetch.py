@@ -12,24 +12,15 @@ from typing import Any, cast
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from reconcile.contract import AccountInfo, Gone, ListingPage
+from reconcile import identity
+from reconcile.contract import Gone, ListingPage
 from reconcile.core.types import RemoteListing, RemoteRef
 from reconcile.execute import Execution
 from reconcile.store import mirror, run_rows
-from reconcile.store.channel_state import clear, pause_channel, show_incomplete
-from reconcile.store.channels import account_to_json
+from reconcile.store.channel_state import clear, show_incomplete
 
 READ_AT_ONCE = 100
 """References read by id in one go; a platform may need several requests for them."""
-
-
-class AccountChangedError(Exception):
-    """The credentials speak for another account, or its currency changed; nothing may go on."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +36,12 @@ class Slice:
     @property
     def is_over(self) -> bool:
         """Time to commit and let others have a turn."""
-        return self.execution.deps.clock() >= self.until
+        return self.execution.gives_way or self.execution.deps.clock() >= self.until
 
 
 async def check_account(part: Slice) -> None:
     """Compare who we speak to with who the channel was connected to, unless just done."""
-    execution = part.execution
-    channel = execution.channel
-    now = execution.deps.clock()
-    checked = channel.account_checked_at
-    if checked is not None and now - checked < execution.deps.tuning.account_check:
-        return
-    account = await execution.adapter.check()
-    difference = _difference(channel.account, account)
-    async with execution.fenced() as conn:
-        if difference is not None:
-            await pause_channel(conn, channel.id, *difference)
-        else:
-            await conn.execute(
-                text("""
-UPDATE channels SET account_checked_at = :now,
-    account = account || jsonb_build_object('name', CAST(:name AS text),
-                                            'version', CAST(:version AS text))
-WHERE id = :id
-"""),
-                {
-                    "now": now,
-                    "id": channel.id,
-                    "name": account_to_json(account)["name"],
-                    "version": account.version,
-                },
-            )
-            await clear(conn, channel.id, "Account")
-    if difference is not None:
-        raise AccountChangedError(*difference)
-
-
-def _difference(before: AccountInfo, now: AccountInfo) -> tuple[str, str] | None:
-    if now.account_id != before.account_id:
-        return (
-            "OtherAccount",
-            (
-                f"The address and keys now lead to another store ({now.name}) than the one this "
-                "channel was connected to. Nothing is read or written; connect that store as a "
-                "channel of its own, or point this one back"
-            ),
-        )
-    if now.currency != before.currency:
-        return (
-            "CurrencyChanged",
-            (
-                f"The store's currency changed from {before.currency} to {now.currency}. Nothing "
-                "is converted; change it back, or connect the store as a new channel"
-            ),
-        )
-    return None
+    await identity.check(part.execution)
 
 
 async def fetch_all(part: Slice, phase: dict[str, Any]) -> bool:
@@ -134,6 +76,7 @@ async def fetch_all(part: Slice, phase: dict[str, Any]) -> bool:
             if page.wait is not None:
                 phase["wait_until"] = (execution.deps.clock() + page.wait).isoformat()
                 return False
+            await execution.heed()
             if part.is_over:
                 return False
     return True
@@ -197,12 +140,16 @@ async def read_refs(part: Slice, refs: Sequence[RemoteRef]) -> None:
             gone[ref] = answer
         else:
             seen[answer.id] = answer
+    if gone:
+        # Of another store at the same address everything is gone; that proves nothing.
+        await identity.check(execution, asked_since=observed_at)
     async with execution.fenced() as conn:
         await mirror.observe(conn, channel.id, channel.their_identifier, seen.values(), observed_at)
         await mirror.mark_gone(conn, channel.id, gone, observed_at)
         await run_rows.add_counts(
             conn, part.run_id, {"objects_read": len(answers), "objects_gone": len(gone)}
         )
+    await execution.heed()
 
 
 async def verify_absent(part: Slice, phase: dict[str, Any]) -> bool:

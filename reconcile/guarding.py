@@ -6,7 +6,6 @@ executed on the channel in the last 24 hours without a person's approval.
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
@@ -25,11 +24,12 @@ _CHUNK = 500
 
 
 async def judge(
-    conn: AsyncConnection, channel: Channel, run_id: int, now: datetime
+    conn: AsyncConnection, channel: Channel, context: PlanContext, run_id: int
 ) -> Mapping[GuardKind, Verdict]:
     """The verdict for each destructive kind that the plan of a run holds."""
+    await plans.mark_slides(conn, run_id, sorted(context.price_fields))
     planned = await plans.guard_counts(conn, run_id)
-    executed = await plans.executed_counts(conn, channel.id, now)
+    executed = await plans.executed_counts(conn, channel.id)
     linked = await plans.linked_count(conn, channel.id)
     return guard.assess(Counter(planned), Counter(executed), linked, guard_limits(channel.guard))
 

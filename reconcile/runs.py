@@ -129,10 +129,9 @@ class Run(Planning):
         """Hold back what is over budget; the rest of the plan goes on."""
         run_id = self.row["id"]
         async with self.execution.fenced() as conn:
-            now = self.execution.deps.clock()
-            verdicts = await guarding.judge(conn, self.channel, run_id, now)
+            context = self._context()
+            verdicts = await guarding.judge(conn, self.channel, context, run_id)
             if not self.row["plan_only"]:
-                context = self._context()
                 await guarding.hold_back(conn, self.channel, context, run_id, verdicts)
             await run_rows.planned(conn, run_id, self.phase["revision"], guarding.as_json(verdicts))
             await self._consume_dirt(conn)

@@ -26,12 +26,13 @@ from reconcile.fetch import Slice
 from reconcile.imports import advance_import
 from reconcile.orders.runs import OrderRun
 from reconcile.runs import CONTENT_OPERATIONS, Run
-from reconcile.store import actions, leases, run_rows, sweeping
+from reconcile.store import actions, leases, run_rows, sweeping, watching
 from reconcile.store.channel_state import pause_channel
 from reconcile.store.channels import Channel, load_channel, load_operations, open_adapter
 from reconcile.store.imports import due_imports
 from reconcile.store.leases import Lease, LeaseLostError
 from reconcile.store.retention import erase_due
+from reconcile.turns import Turns
 
 log = structlog.get_logger()
 
@@ -60,17 +61,22 @@ def load_job(raw: bytes) -> dict[str, Any]:
 # --- draining -------------------------------------------------------------------------------
 
 
-async def drain(deps: Deps, channel_id: int, side: Side, holder: str) -> bool:
+async def drain(
+    deps: Deps, channel_id: int, side: Side, holder: str, turns: Turns | None = None
+) -> bool:
     """Work for one slice on a channel's side; True when there is more to do now.
 
-    False too when another holder has the lease: what is due is theirs, or the next sweep's.
+    False too when another holder has the lease: what is due is theirs, or the next sweep's. With
+    `turns` the slice ends early where the slot is wanted.
     """
+    async with deps.engine.begin() as conn:
+        await watching.notice(conn)
     async with deps.engine.begin() as conn:
         lease = await leases.take(conn, channel_id, side, holder, deps.tuning.lease)
     if lease is None:
         return False
     try:
-        return await _work(deps, lease)
+        return await _work(deps, lease, turns)
     except LeaseLostError:
         log.warning("lease lost", channel_id=channel_id, side=side.value, epoch=lease.epoch)
         return False
@@ -80,7 +86,7 @@ async def drain(deps: Deps, channel_id: int, side: Side, holder: str) -> bool:
                 await leases.release(conn, lease)
 
 
-async def _work(deps: Deps, lease: Lease) -> bool:
+async def _work(deps: Deps, lease: Lease, turns: Turns | None) -> bool:
     until = deps.clock() + deps.tuning.slice
     adapter: Adapter | None = None
     revision = -1
@@ -108,11 +114,13 @@ async def _work(deps: Deps, lease: Lease) -> bool:
                 if adapter is None:
                     return False
                 revision = channel.revision
-            execution = Execution(deps, lease, channel, adapter, sending, until=until)
+            execution = Execution(deps, lease, channel, adapter, sending, until=until, turns=turns)
             with_content = Operation(row["operation"]) in CONTENT_OPERATIONS
             part = Slice(execution, row["id"], until, with_content)
             run = OrderRun if lease.side is Side.ORDERS else Run
             await run(part, row, operations).advance()
+            if execution.gives_way:
+                return True
         return True
     finally:
         if adapter is not None:
@@ -299,14 +307,27 @@ def _arq_worker(deps: Deps, redis: RedisSettings, name: str, concurrency: int) -
     # A function lasts a slice and the request that is under way at its end.
     longest = deps.tuning.slice + deps.tuning.request_timeout + timedelta(seconds=15)
 
+    turns = Turns(concurrency)
+
     async def drain_job(_: dict[Any, Any], *arguments: Any) -> None:
         channel_id, side = int(arguments[0]), Side(arguments[1])
-        if await drain(deps, channel_id, side, name):
+        with turns.one():
+            if side is Side.ORDERS and await turns.come_later(
+                deps.engine, channel_id, side, deps.clock()
+            ):
+                # Rung for before the others were; the sweep rings again.
+                return
+            goes_on = await drain(deps, channel_id, side, name, turns)
+        if goes_on:
             await deps.doorbell.ring(channel_id, side)
+        else:
+            turns.rests(channel_id, side)
 
     async def import_job(_: dict[Any, Any], *arguments: Any) -> None:
         import_id = int(arguments[0])
-        if await advance_import(deps, import_id):
+        with turns.one():
+            goes_on = await advance_import(deps, import_id)
+        if goes_on:
             await deps.doorbell.ring_import(import_id)
 
     return Worker(

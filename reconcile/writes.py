@@ -11,6 +11,7 @@ from reconcile.contract import Step, VariantWrite, Write
 from reconcile.core.actions import POLICY_ACTIONS, ActionKind
 from reconcile.core.mapping import ChannelField
 from reconcile.core.types import FieldGroup, Presence, RemoteRef, Value
+from reconcile.store.actions import LOOK_FIRST, UNWATCHED
 from reconcile.store.channels import Channel
 
 WHOLE = frozenset({ActionKind.PUBLISH, ActionKind.OVERWRITE})
@@ -242,6 +243,8 @@ WHERE a.id = ANY(:ids) AND a.steps = '[]' GROUP BY a.id
     ]
     message = f"The channel's write policy became {channel.policy.value} after this was planned"
     moved = {row["id"]: message for row in forbidden}
+    fresh = [row for row in rows if not row["steps"]]
+    moved |= {row["id"]: LOOK_FIRST for row in fresh if UNWATCHED in row["revisions"]}
     for row in result:
         if row.is_missing:
             moved[row.id] = "The listing was removed after this was planned"

@@ -4,6 +4,7 @@ Holds ids only, as JSON. Must never make a command fail: Redis being away is not
 """
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
@@ -17,6 +18,8 @@ from reconcile.store.tables import leases
 from reconcile.worker import dump_job, load_job
 
 _TIMEOUT_SECONDS = 2.0
+ORDERS_AHEAD = timedelta(minutes=1)
+"""Orders overtake what was queued within this time; older rings for listings keep their place."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +54,13 @@ class QueueDoorbell:
             )
             epoch = (await conn.execute(statement)).scalar_one_or_none() or 0
         # A ring with the id of a running job would be lost; the epoch rises with every lease.
+        ahead = ORDERS_AHEAD if side is Side.ORDERS else None
         await self._enqueue(
-            "drain", channel_id, side.value, job_id=f"drain:{channel_id}:{side}:{epoch}"
+            "drain",
+            channel_id,
+            side.value,
+            job_id=f"drain:{channel_id}:{side}:{epoch}",
+            ahead=ahead,
         )
 
     async def ring_import(self, import_id: int) -> None:
@@ -73,10 +81,19 @@ class QueueDoorbell:
             await self._queue.aclose()
             self._queue = None
 
-    async def _enqueue(self, function: str, *arguments: int | str, job_id: str | None) -> None:
+    async def _enqueue(
+        self,
+        function: str,
+        *arguments: int | str,
+        job_id: str | None,
+        ahead: timedelta | None = None,
+    ) -> None:
+        since = None if ahead is None else datetime.now(UTC) - ahead
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                await self._connected().enqueue_job(function, *arguments, _job_id=job_id)
+                await self._connected().enqueue_job(
+                    function, *arguments, _job_id=job_id, _defer_until=since
+                )
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("ring_lost", function=function, error=type(error).__name__)
 

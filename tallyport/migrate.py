@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from reconcile.store import watching
 from tallyport.services.errors import ServicesError
 
 LOCK = 0x7A11_9047
@@ -92,3 +93,19 @@ def current(database_url: str) -> str | None:
         database_url,
         lambda connection: MigrationContext.configure(connection).get_current_revision(),
     )
+
+
+def distrust_all(database_url: str) -> None:
+    """What the database holds is a belief of the past: the stores are looked at first."""
+
+    async def work() -> None:
+        engine = create_async_engine(database_url, poolclass=NullPool)
+        try:
+            await _reach(engine)
+            async with engine.begin() as connection:
+                await watching.distrust(connection, "The database was restored")
+        finally:
+            await engine.dispose()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="recheck") as pool:
+        pool.submit(lambda: asyncio.run(work())).result()

@@ -71,6 +71,25 @@ def test_the_page_of_platforms_is_current() -> None:
     assert [p.title for p in PLATFORMS.values() if f"## {p.title}\n" not in page()] == []
 
 
+def test_every_test_of_the_guarantees_exists() -> None:
+    """`docs/guarantees.md` rests on tests that are there, and on several for each chapter."""
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", text))
+    defined = {
+        name
+        for file in (ROOT / "tests").glob("**/test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", file.read_text(encoding="utf-8"))
+    }
+
+    assert len(named) > 40
+    assert sorted(named - defined) == []
+    promised = text.partition("## What cannot be promised")[0]
+    rows = [
+        line for line in promised.splitlines() if line.startswith("| ") and "promise |" not in line
+    ]
+    assert [row for row in rows if "`test_" not in row] == []
+
+
 def test_every_decision_is_listed() -> None:
     """The index of decisions names each file, numbered without a gap."""
     folder = ROOT / "docs" / "decisions"

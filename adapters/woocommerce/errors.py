@@ -5,6 +5,9 @@ exception is the word "nonce", which has no code of its own: where a translation
 for it, the answer counts as a refused key.
 """
 
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
 from adapters.http import Answer, Call
 from adapters.redaction import clean_text
 from reconcile.contract import (
@@ -16,6 +19,8 @@ from reconcile.contract import (
     UnexpectedResponseError,
 )
 
+SIGNED_AT = "oauth_timestamp"
+_SAME_TIME = timedelta(minutes=14)
 AUTHENTICATION_ERROR = "woocommerce_rest_authentication_error"
 
 
@@ -43,17 +48,8 @@ def read_error(call: Call, answer: Answer) -> AdapterError | None:
     if is_gone(code, status):
         return GoneError(said, code="InTrash" if status == 410 else "Deleted", status=status)
     match status:
-        case 401 if code == AUTHENTICATION_ERROR and "nonce" in said.lower():
-            # Each request has a nonce of its own, so this answers the second copy of one that
-            # something on the way has doubled; the first copy may have done its work.
-            message = f"{call.route} reached the store twice, and the second was refused: {said}"
-            return UnavailableError(message, code="Doubled", effect=call.effect, status=status)
-        case 401 if code == AUTHENTICATION_ERROR:
-            message = f"WooCommerce refused the key: {said}"
-            return UnauthorizedError(message, code="KeyRefused", status=status)
         case 401:
-            message = _KEY_UNKNOWN.format(said=said.rstrip("."))
-            return UnauthorizedError(message, code="KeyUnknown", status=status)
+            return _login_refused(call, answer, code, said)
         case 403:
             message = f"The WordPress user of the key lacks a right: {said}"
             return UnauthorizedError(message, code="RightMissing", status=status)
@@ -71,6 +67,42 @@ def read_error(call: Call, answer: Answer) -> AdapterError | None:
             return refused
         case _:
             return None
+
+
+def _login_refused(call: Call, answer: Answer, code: str, said: str) -> AdapterError:
+    """A request that the store did not let in: a copy, a wrong clock, or a key that is none."""
+    if code != AUTHENTICATION_ERROR:
+        message = _KEY_UNKNOWN.format(said=said.rstrip("."))
+        return UnauthorizedError(message, code="KeyUnknown", status=401)
+    if "nonce" in said.lower():
+        # Each request has a nonce of its own, so this answers the second copy of one that
+        # something on the way has doubled; the first copy may have done its work.
+        message = f"{call.route} reached the store twice, and the second was refused: {said}"
+        return UnavailableError(message, code="Doubled", effect=call.effect, status=401)
+    if theirs := _other_time(call, answer):
+        # Pausing would outlast the wrong clock; the key may be as good as ever.
+        message = (
+            f"The store refused the time of the request: its clock shows {theirs:%H:%M} UTC, "
+            f"this server's {answer.sent_at:%H:%M}. Set the clock that is wrong right, or use an "
+            f"https address, which needs none. It said: {said}"
+        )
+        return UnavailableError(message, code="ClockDiffers", status=401)
+    return UnauthorizedError(f"WooCommerce refused the key: {said}", code="KeyRefused", status=401)
+
+
+def _other_time(call: Call, answer: Answer) -> datetime | None:
+    """What the store's clock showed, where a signature cannot be right for want of the same time.
+
+    WooCommerce takes signatures for 15 minutes before and after its own time.
+    """
+    if SIGNED_AT not in call.secret_params:
+        return None
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except ValueError:
+        return None
+    theirs = theirs if theirs.tzinfo is not None else theirs.replace(tzinfo=UTC)
+    return theirs if abs(theirs - answer.sent_at) > _SAME_TIME else None
 
 
 def is_gone(code: str, status: int) -> bool:

@@ -22,7 +22,8 @@ def _content(
 
 FIELDS = (
     _sync("regular_price", "Regular price", FieldRole.PRICE),
-    _sync("sale_price", "Sale price", FieldRole.COMPARE_AT),
+    # While there is one, it is what shoppers pay.
+    _sync("sale_price", "Sale price", FieldRole.PRICE),
     _sync("stock_quantity", "Stock quantity", FieldRole.QUANTITY),
     _content("name", "Product name"),
     _content("description", "Description"),

@@ -32,10 +32,11 @@ class Fulfillments:
         return f"POST /orders/{order_id}/fulfillments"
 
     async def find(self, order_id: int, shipment: ShipmentWrite) -> str | None:
-        """Id of the fulfillment with our mark."""
+        """Id of the fulfillment with our mark, else of one that nobody here remembers."""
         rows = await self._client.listed(f"/orders/{order_id}/fulfillments", "fulfillments")
-        found = [wire.integer(row, "id") for row in rows if _is_about(row, shipment)]
-        return str(min(found)) if found else None
+        found = [row for row in rows if _is_about(row, shipment)]
+        found = found or [row for row in rows if _is_forgotten(row, shipment)]
+        return str(min(wire.integer(row, "id") for row in found)) if found else None
 
     async def write(self, order_id: int, shipment: ShipmentWrite) -> str:
         """Create the fulfillment; the customer is told if the shipment says so."""
@@ -66,9 +67,28 @@ class Fulfillments:
 
 def _is_about(row: wire.Row, shipment: ShipmentWrite) -> bool:
     """Whether a fulfillment is this shipment: our mark, the same number, the same lines."""
-    meta = {str(item.get("key")): item.get("value") for item in wire.rows(row, "meta_data")}
-    said = {key: str(value or "") for key, value in meta.items()}
-    is_same = said.get(_TRACKING, "").strip() == shipment.tracking_number.strip()
+    meta = _meta(row)
     theirs = {wire.text(item, "item_id") for item in wire.rows(meta, "_items")}
     ours = {line.line_id for line in shipment.lines}
-    return said.get(_MARK) == shipment.id and is_same and theirs in (set(), ours)
+    is_same = _has_number(meta, shipment) and theirs in (set(), ours)
+    return str(meta.get(_MARK) or "") == shipment.id and is_same
+
+
+def _is_forgotten(row: wire.Row, shipment: ShipmentWrite) -> bool:
+    """Whether a fulfillment is that of a shipment our records have lost, in the same words."""
+    meta = _meta(row)
+    mark = str(meta.get(_MARK) or "")
+    theirs = {
+        wire.text(item, "item_id"): wire.text(item, "qty") for item in wire.rows(meta, "_items")
+    }
+    ours = {line.line_id: str(line.quantity) for line in shipment.lines}
+    is_lost = mark.isdecimal() and mark not in shipment.siblings | {shipment.id}
+    return is_lost and _has_number(meta, shipment) and theirs == ours
+
+
+def _meta(row: wire.Row) -> dict[str, Json]:
+    return {str(item.get("key")): item.get("value") for item in wire.rows(row, "meta_data")}
+
+
+def _has_number(meta: wire.Row, shipment: ShipmentWrite) -> bool:
+    return str(meta.get(_TRACKING) or "").strip() == shipment.tracking_number.strip()

@@ -5,6 +5,7 @@ before one is written. The customer is told nothing.
 """
 
 import html
+import re
 
 from adapters.woocommerce import order_wire as wire
 from adapters.woocommerce.order_client import OrderClient
@@ -12,6 +13,8 @@ from reconcile.contract import ShipmentLine, ShipmentWrite
 
 _NUMBER = "Tracking number:"
 _LINK = "Tracking link:"
+_MARK = re.compile(r"\[Tallyport shipment (\d+)\]")
+_DAY = re.compile(r"^Shipped on \d{4}-\d{2}-\d{2}:")
 
 
 class Notes:
@@ -31,6 +34,8 @@ class Notes:
         """Id of the first note about the shipment; the store may have written several."""
         notes = await self._client.notes(order_id)
         found = [note.id for note in notes if is_about(note.text, shipment)]
+        # Of a shipment nobody here remembers, in the same words: recorded once more after a loss.
+        found = found or [note.id for note in notes if is_forgotten(note.text, shipment)]
         return str(min(found)) if found else None
 
     async def write(self, order_id: int, shipment: ShipmentWrite) -> str:
@@ -74,6 +79,25 @@ def is_about(text: str, shipment: ShipmentWrite) -> bool:
     has_number = any(f"{said} {after}" in shown.replace("\\", "") for after in (_LINK, ours))
     is_same = has_number if number else _NUMBER not in shown
     return ours in shown and _begins(shipment) in shown and is_same
+
+
+def is_forgotten(text: str, shipment: ShipmentWrite) -> bool:
+    """Whether a note says the same of a shipment that our records do not know (any more).
+
+    A database that was restored has lost what was shipped after its copy was made; the person or
+    program that records it again tells of the same units and the same number.
+    """
+    shown, ours = wire.plain(text), wire.plain(note_text(shipment))
+    marks = _MARK.findall(shown)
+    if len(marks) != 1 or marks[0] in shipment.siblings | {shipment.id}:
+        return False
+    return _words(shown, shipment) == _words(ours, shipment)
+
+
+def _words(shown: str, shipment: ShipmentWrite) -> str:
+    """What a note says of a shipment; with a number to go by, whatever the day."""
+    said = _MARK.sub("", shown).replace("\\", "")
+    return _DAY.sub("", said) if shipment.tracking_number.strip() else said
 
 
 def _begins(shipment: ShipmentWrite) -> str:

@@ -93,6 +93,8 @@ class ShipmentWrite:
     notify_customer: bool = False
     remote_ids: tuple[str, ...] = ()
     """What an earlier push of it became there."""
+    siblings: frozenset[str] = frozenset()
+    """Ids of the order's other shipments; what the store says of any other id nobody here knows."""
 
 
 @dataclass(frozen=True, slots=True)

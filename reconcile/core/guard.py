@@ -102,10 +102,12 @@ def without(action: Action, refused: AbstractSet[GuardKind], context: PlanContex
     cause = (
         ZeroCause.STATEMENT if GuardKind.QUANTITY_TO_ZERO in action.guards else ZeroCause.SOLD_OUT
     )
+    # Which of several prices is the drop depends on what was seen; all of them wait together.
+    waits = context.price_fields if GuardKind.PRICE_DROP in refused & set(action.guards) else set()
     left = tuple(
         change
         for change in action.changes
-        if not refused & set(guards_of((change,), cause, context))
+        if change.field not in waits and not refused & set(guards_of((change,), cause, context))
     )
     if not left:
         return None

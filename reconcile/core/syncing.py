@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
 from reconcile.core.actions import ActionKind, Change, GuardKind, Reason, Standing
 from reconcile.core.codes import Code
@@ -71,15 +72,18 @@ def plan_sync(
 
 
 def guards_of(
-    changes: Sequence[Change], zero_cause: ZeroCause, context: PlanContext
+    changes: Sequence[Change],
+    zero_cause: ZeroCause,
+    context: PlanContext,
+    seen: Fields = MappingProxyType({}),
 ) -> tuple[GuardKind, ...]:
-    """The destructive effects among changed values."""
+    """The destructive effects among changed values; `seen` is all that the channel holds."""
     found: set[GuardKind] = set()
     for change in changes:
         if change.field in context.quantity_fields and _falls_to_zero(change):
             if zero_cause is ZeroCause.STATEMENT:
                 found.add(GuardKind.QUANTITY_TO_ZERO)
-        elif change.field in context.price_fields and _drops(change):
+        elif change.field in context.price_fields and _drops(change, context, seen):
             found.add(GuardKind.PRICE_DROP)
     return tuple(sorted(found))
 
@@ -90,8 +94,12 @@ def _falls_to_zero(change: Change) -> bool:
     return after is not None and after <= 0 and (before is None or before > 0)
 
 
-def _drops(change: Change) -> bool:
+def _drops(change: Change, context: PlanContext, seen: Fields) -> bool:
     after, before = amount_of(change.after), amount_of(change.before)
+    if before is None:
+        # The first sale price falls from the price that was paid until then.
+        paid = [amount_of(seen[name]) for name in context.price_fields & seen.keys()]
+        before = max((amount for amount in paid if amount is not None), default=None)
     if after is None or before is None or before <= 0:
         return False
     return after <= before * PRICE_DROP_SHARE
@@ -229,7 +237,7 @@ def _unhide(
         variants=(variant,),
         remote=remote.ref,
         changes=changes,
-        guards=guards_of(changes, variant.zero_cause, draft.context),
+        guards=guards_of(changes, variant.zero_cause, draft.context, remote.seen),
         basis=[remote.presence.value, None if variant.kept is None else dict(variant.kept)],
         inputs={**inputs, "kept": None if variant.kept is None else dict(variant.kept)},
     )
@@ -252,7 +260,7 @@ def _plan_values(draft: Draft, variant: Variant, remote: RemoteVariant, claim: _
             variants=(variant,),
             remote=remote.ref,
             changes=changes,
-            guards=guards_of(changes, variant.zero_cause, context),
+            guards=guards_of(changes, variant.zero_cause, context, remote.seen),
         )
     if by_group or claim.group is not None:
         return

@@ -90,6 +90,7 @@ async def poll(
             if page.wait is not None:
                 place["wait_until"] = (execution.deps.clock() + page.wait).isoformat()
                 return False
+            await execution.heed()
             if part.is_over:
                 return False
     return True
@@ -118,6 +119,7 @@ async def read_by_id(part: Slice, remote_ids: Sequence[str]) -> None:
     answers = await execution.adapter.read_orders(remote_ids)
     gone = {key: answer for key, answer in answers.items() if isinstance(answer, Gone)}
     await _take(part, list(answers.values()), observed_at, channel_id, gone)
+    await execution.heed()
 
 
 async def _take(

@@ -21,6 +21,7 @@ from reconcile.core.orders import hold_of
 from reconcile.core.shipped import is_canceled
 from reconcile.core.types import Operation
 from reconcile.orders.context import order_context
+from reconcile.store.actions import LOOK_FIRST, UNWATCHED
 from reconcile.store.channels import Channel, ChannelOperation, load_operations
 from reconcile.store.seen_orders import load_seen
 
@@ -103,6 +104,7 @@ def _shipment_write(order: ImportedOrder, shipment: Shipment, template: Template
         tracking_url=str(values.get(ShipmentField.TRACKING_URL) or ""),
         notify_customer=bool(values.get(ShipmentField.NOTIFY_CUSTOMER)),
         remote_ids=shipment.remote_ids,
+        siblings=frozenset(item.id for item in order.shipments) - {shipment.id},
     )
 
 
@@ -122,7 +124,9 @@ async def outdated_orders(
     for row in fresh:
         kind = ActionKind(row["kind"])
         order = orders.get(row["order_id"])
-        if kind not in allowed:
+        if UNWATCHED in row["revisions"]:
+            moved[row["id"]] = LOOK_FIRST
+        elif kind not in allowed:
             moved[row["id"]] = "The channel's write policy does not allow it any more"
         elif order is None or order.imported is None:
             moved[row["id"]] = "The order is not there any more"

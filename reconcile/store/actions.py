@@ -14,6 +14,9 @@ from reconcile.store import dirt
 
 LISTING_KINDS = ("PUBLISH", "OVERWRITE", "SYNC", "HIDE", "UNHIDE", "DELIST")
 ORDER_KINDS = ("ACKNOWLEDGE", "FULFILL", "CLOSE")
+UNWATCHED = "unwatched"
+"""Among the revisions of an action: planned before a time in which nobody watched the store."""
+LOOK_FIRST = "Nobody watched the store since this was planned; it is looked at, then planned again"
 
 
 def kinds_of(side: Side) -> list[str]:

@@ -231,7 +231,8 @@ async def resolve_again(
     """Open remote orders behind `after` of which a line is deducted by another SKU than it has now.
 
     A link appeared, went, or its listing has another SKU now. As in `seen_orders.line_skus`: the
-    linked variant's SKU goes before the line's own, and that before the one it was imported with.
+    linked variant's SKU goes before the line's own, that before the one the product was last seen
+    with, and that before the one it was imported with.
     """
     result = await conn.execute(
         text("""
@@ -244,9 +245,14 @@ LEFT JOIN LATERAL (
     WHERE r.channel_id = o.channel_id AND r.parent = l.parent
       AND r.variant = coalesce(l.variant, '') AND v.link_state IN ('LINKED', 'BROKEN')
     ORDER BY v.link_state = 'LINKED' DESC, v.id LIMIT 1) AS v ON true
+LEFT JOIN LATERAL (
+    SELECT v.sku FROM remote_variants r
+    JOIN listing_variants v ON v.channel_id = r.channel_id AND v.sku = r.sku
+    WHERE r.channel_id = o.channel_id AND r.parent = l.parent
+      AND r.variant = coalesce(l.variant, '') ORDER BY v.id LIMIT 1) AS t ON true
 LEFT JOIN order_lines p ON p.order_id = i.id AND p.remote_line_id = l.id
 CROSS JOIN LATERAL (SELECT coalesce(
-    v.sku, CASE WHEN btrim(l.sku) <> '' THEN l.sku END, p.sku) AS sku) AS named
+    v.sku, CASE WHEN btrim(l.sku) <> '' THEN l.sku END, t.sku, p.sku) AS sku) AS named
 LEFT JOIN LATERAL (
     SELECT array_agg(DISTINCT d.sku) AS skus FROM deductions d
     WHERE d.remote_order_id = o.id AND d.line_id = l.id) AS held ON true

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.core.actions import Action, Decision, GuardKind, Standing
+from reconcile.core.syncing import PRICE_DROP_SHARE
 from reconcile.core.types import Listing, Operation
 from reconcile.store.actions import mark_dirty
 
@@ -209,20 +210,54 @@ WHERE a.run_id = :run_id AND a.state = 'PLANNED' AND NOT a.approved GROUP BY g
     return {GuardKind(row.kind): int(row.objects) for row in result}
 
 
-async def executed_counts(
-    conn: AsyncConnection, channel_id: int, now: datetime
-) -> Mapping[GuardKind, int]:
-    """Destructive effects on the channel in the 24 hours before `now` that no person approved."""
+async def mark_slides(conn: AsyncConnection, run_id: int, price_fields: Sequence[str]) -> None:
+    """A price that falls by half or more over all that was sent in 24 hours counts as a drop.
+
+    Each step of such a slide is small; together they are what the budget is there for.
+    """
+    await conn.execute(
+        text("""
+UPDATE actions a SET guards = a.guards || :kind
+WHERE a.run_id = :run_id AND a.kind = 'SYNC' AND a.state = 'PLANNED' AND NOT a.approved
+  AND NOT :kind = ANY(a.guards) AND EXISTS (
+    SELECT 1 FROM jsonb_array_elements(a.changes) c
+    CROSS JOIN LATERAL (
+        SELECT max(CAST(coalesce(e -> 'before' ->> 'amount', e ->> 'before') AS numeric)) AS most
+        FROM actions o CROSS JOIN jsonb_array_elements(o.changes) e
+        WHERE o.channel_id = a.channel_id AND o.object_id = a.object_id AND o.kind = 'SYNC'
+          AND o.state = 'APPLIED' AND NOT o.approved
+          AND o.finished_at > clock_timestamp() - CAST(:window AS interval)
+          AND e ->> 'field' = c ->> 'field' AND jsonb_typeof(e -> 'before') <> 'null') earlier
+    WHERE c ->> 'field' = ANY(:fields) AND jsonb_typeof(c -> 'after') <> 'null'
+      AND CAST(coalesce(c -> 'after' ->> 'amount', c ->> 'after') AS numeric)
+          <= earlier.most * :share)
+"""),
+        {
+            "run_id": run_id,
+            "kind": GuardKind.PRICE_DROP,
+            "fields": list(price_fields),
+            "share": PRICE_DROP_SHARE,
+            "window": GUARDED_FOR,
+        },
+    )
+
+
+async def executed_counts(conn: AsyncConnection, channel_id: int) -> Mapping[GuardKind, int]:
+    """Destructive effects on the channel in the last 24 hours that no person approved.
+
+    By the database's clock, which wrote when they ended: a worker's clock that jumps ahead would
+    forget them all at once.
+    """
     result = await conn.execute(
         text("""
 SELECT g AS kind, sum(greatest(1, cardinality(a.variant_ids))) AS objects
 FROM actions a, unnest(a.guards) g
 WHERE a.channel_id = :channel_id AND a.guards <> '{}' AND NOT a.approved
   AND (a.state IN ('DUE', 'SENDING', 'RETRYING', 'UNKNOWN')
-       OR (a.state = 'APPLIED' AND a.finished_at > :after))
+       OR (a.state = 'APPLIED' AND a.finished_at > clock_timestamp() - CAST(:window AS interval)))
 GROUP BY g
 """),
-        {"channel_id": channel_id, "after": now - GUARDED_FOR},
+        {"channel_id": channel_id, "window": GUARDED_FOR},
     )
     return {GuardKind(row.kind): int(row.objects) for row in result}
 

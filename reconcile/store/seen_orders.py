@@ -92,7 +92,8 @@ async def line_skus(
     """Remote order id → line id → (listing variant, its SKU), where the line is of one (A18).
 
     By the linked remote variant, broken links included (the product may be gone by now); else by a
-    SKU that equals one of ours on this channel.
+    SKU that equals one of ours on this channel: the line's own or, where it has none (stores forget
+    the SKU of what was deleted since, by us too), the one its product was last seen with.
     """
     rows = await _rows(
         conn,
@@ -109,7 +110,13 @@ CROSS JOIN LATERAL (
           AND v.link_state IN ('LINKED', 'BROKEN')
         UNION ALL
         SELECT v.id, v.sku, 2 FROM listing_variants v
-        WHERE v.channel_id = :channel_id AND v.sku = l.item ->> 'sku') AS c
+        WHERE v.channel_id = :channel_id AND v.sku = l.item ->> 'sku'
+        UNION ALL
+        SELECT v.id, v.sku, 3 FROM remote_variants r
+        JOIN listing_variants v ON v.channel_id = r.channel_id AND v.sku = r.sku
+        WHERE r.channel_id = :channel_id AND r.parent = l.item ->> 'parent'
+          AND r.variant = coalesce(l.item ->> 'variant', '')
+          AND btrim(coalesce(l.item ->> 'sku', '')) = '') AS c
     ORDER BY c.rank, c.id LIMIT 1) AS v
 WHERE o.channel_id = :channel_id AND o.id = ANY(:ids)
 """,

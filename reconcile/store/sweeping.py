@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reconcile.core.types import Side
+from reconcile.store import watching
 
 ATTEMPTS_KEPT = timedelta(days=30)
 RUNS_KEPT = timedelta(days=90)
@@ -15,7 +16,11 @@ _RETENTION_LOCK = 7_420_311
 
 
 async def beat(conn: AsyncConnection, name: str) -> None:
-    """Say that this worker lives; long dead ones are forgotten."""
+    """Say that this worker lives; long dead ones are forgotten.
+
+    Where nobody has said so for long, everything planned before is to be looked at first.
+    """
+    await watching.notice(conn)
     await conn.execute(
         text("""
 INSERT INTO workers (name, started_at, seen_at) VALUES (:name, now(), now())
@@ -39,6 +44,22 @@ WHERE r.finished_at IS NULL AND r.next_at <= :now AND (NOT c.paused OR r.cancel_
         {"now": now},
     )
     return [(row.channel_id, Side(row.side)) for row in result]
+
+
+async def waiting_orders(conn: AsyncConnection, now: datetime) -> Sequence[int]:
+    """Channels with orders to go on with that nobody works on."""
+    result = await conn.execute(
+        text("""
+SELECT DISTINCT r.channel_id FROM runs r JOIN channels c ON c.id = r.channel_id
+WHERE r.finished_at IS NULL AND r.next_at <= :now AND (NOT c.paused OR r.cancel_requested)
+  AND r.side = 'ORDERS'
+  AND r.state IN ('QUEUED', 'FETCHING', 'PLANNED', 'EXECUTING') AND NOT EXISTS (
+    SELECT 1 FROM leases l WHERE l.channel_id = r.channel_id AND l.side = r.side
+      AND l.expires_at > clock_timestamp())
+"""),
+        {"now": now},
+    )
+    return list(result.scalars())
 
 
 async def due_schedules(conn: AsyncConnection, now: datetime) -> Sequence[RowMapping]:

@@ -13,7 +13,8 @@ _INTRODUCTION = """\
 # The command line
 
 `tallyport` is a client of the same GraphQL API that every frontend uses. Only `up`, `serve`,
-`worker`, `migrate`, `token` (without `--url`), `sandbox` and `demo` work without the API.
+`worker`, `migrate`, `recheck`, `token` (without `--url`), `sandbox` and `demo` work without the
+API.
 
 **Which instance.** `--url` and `--token`, else the environment variables `TALLYPORT_URL` and
 `TALLYPORT_TOKEN`, else the instance on this machine: `tallyport up` leaves its address and an admin

@@ -1,4 +1,4 @@
-"""`up`, `serve`, `worker`, `migrate`: what runs on this machine and needs no API to ask."""
+"""`up`, `serve`, `worker`, `migrate`, `recheck`: what runs here and needs no API to ask."""
 
 import os
 import socket
@@ -50,6 +50,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "serve", uses_api=False)(serve)
     command(app, "worker", uses_api=False)(worker)
     command(app, "migrate", uses_api=False)(migrate)
+    command(app, "recheck", uses_api=False)(recheck)
 
 
 def up(
@@ -136,3 +137,20 @@ def migrate(session: Session) -> None:
         session.out.say(f"The database is at {after}, which is the newest version.")
     else:
         session.out.say(f"The database went from {before or 'empty'} to {after}.")
+
+
+def recheck(session: Session) -> None:
+    """Say that the database was restored: nothing is sent before the stores were looked at.
+
+    Noticed by itself where the copy is older than ten minutes. Plans and approvals of before end,
+    runs under way begin anew, and the next run of every channel reads all of its store.
+    """
+    from tallyport.migrate import distrust_all, upgrade  # noqa: PLC0415 - loads the migrations
+    from tallyport.services import open_services  # noqa: PLC0415 - same
+
+    configure_logs(LogLevel.ERROR.value)
+    with open_services(session.settings) as services:
+        upgrade(services.database_url)  # the copy may be of an older version
+        distrust_all(services.database_url)
+    session.out.answer({"rechecked": True})
+    session.out.say("Every store is looked at before anything is sent to it.")

@@ -12,6 +12,7 @@ from tallyport.cli import build_app
 from tallyport.cli.reference import reference
 from tallyport.cli.session import Session
 from tallyport.local import LocalInstance, write_local
+from tallyport.migrate import current, downgrade
 from tallyport.settings import load_settings
 
 
@@ -107,7 +108,7 @@ def test_an_address_with_a_slash_is_the_same_address(tmp_path: Path) -> None:
         assert api._http.headers["authorization"] == "Bearer tp_secret"
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "recheck"])
 def test_a_database_out_of_reach_is_told(command: str, tmp_path: Path) -> None:
     """The setting to look at is named, and the password is not."""
     address = "postgresql://someone:hidden-word@127.0.0.1:9/shop"
@@ -116,3 +117,17 @@ def test_a_database_out_of_reach_is_told(command: str, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "TALLYPORT_DATABASE_URL" in result.stderr
     assert "hidden-word" not in result.output
+
+
+def test_recheck_says_that_nothing_is_believed(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """After a restore: one command, also on a database of an older version."""
+    downgrade(database_url, "0001")
+    where = {"TALLYPORT_DATABASE_URL": database_url, "TALLYPORT_REDIS_URL": redis_url}
+
+    result = _run("recheck", "--json", data_dir=tmp_path, **where)
+
+    assert result.exit_code == 0, result.output
+    assert orjson.loads(result.stdout) == {"rechecked": True}
+    assert current(database_url) not in (None, "0001")

@@ -1,6 +1,8 @@
 """The client's reading of error bodies, pages and batch answers."""
 
 import json
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -67,6 +69,32 @@ def test_a_doubled_request_is_no_refused_key(is_write: bool, effect: Effect) -> 
     )
     assert isinstance(error, UnavailableError)
     assert (error.code, error.effect) == ("Doubled", effect)
+
+
+@pytest.mark.parametrize(
+    ("date", "params", "expected"),
+    [
+        (START + timedelta(minutes=20), {"oauth_timestamp": "1"}, UnavailableError),
+        (START - timedelta(minutes=20), {"oauth_timestamp": "1"}, UnavailableError),
+        (START + timedelta(minutes=5), {"oauth_timestamp": "1"}, UnauthorizedError),
+        (START + timedelta(minutes=20), {}, UnauthorizedError),
+        (None, {"oauth_timestamp": "1"}, UnauthorizedError),
+    ],
+)
+def test_a_wrong_clock_is_no_refused_key(
+    date: datetime | None, params: dict[str, str], expected: type[AdapterError]
+) -> None:
+    """Signatures hold for 15 minutes: where the clocks differ by more, nothing is paused."""
+    call = Call("GET", "http://shop.example", "GET /orders", secret_params=params)
+    headers = {} if date is None else {"Date": format_datetime(date, usegmt=True)}
+    content: Json = {"code": "woocommerce_rest_authentication_error", "message": "No."}
+    answer = Answer(401, httpx.Headers(headers), content, is_json=True, text="", sent_at=START)
+
+    error = read_error(call, answer)
+
+    assert type(error) is expected
+    assert error.effect is Effect.NONE
+    assert (error.code == "ClockDiffers") is (expected is UnavailableError)
 
 
 def test_error_details() -> None:

@@ -130,6 +130,21 @@ async def test_note_answered_twice_is_one_shipment() -> None:
     assert (result.outcome, result.remote_ids) == (Outcome.NO_OP, (f"note:{min(twins)}",))
 
 
+async def test_note_of_a_shipment_nobody_remembers() -> None:
+    """The same units and number under a forgotten id are that shipment; a known sibling is not."""
+    counter = Counter()
+    assert (await counter.one(counter.write())).outcome is Outcome.APPLIED
+    sibling = await counter.one(counter.write(shipment_id="90", siblings=frozenset({"12"})))
+    assert sibling.outcome is Outcome.APPLIED
+    known = frozenset({"12", "90"})
+    other = await counter.one(counter.write(shipment_id="91", siblings=known, carrier="DHL"))
+    assert other.outcome is Outcome.APPLIED
+    day = datetime(2026, 11, 22, tzinfo=UTC)
+    again = await counter.one(counter.write(shipment_id="1000012", shipped_at=day))
+    assert again.outcome is Outcome.NO_OP
+    assert len(counter.notes) == 3
+
+
 async def test_worker_killed_between_note_and_record() -> None:
     """A note that stands although nobody recorded it is found by the next try."""
     counter = Counter()

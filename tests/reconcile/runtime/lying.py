@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from reconcile.contract import (
     AccountInfo,
     Adapter,
+    Gone,
     ListingPage,
     Platform,
     ReadResult,
@@ -28,6 +29,8 @@ class Lies:
     """Ids of products that a walk does not show, though a read by id does."""
     unreadable: set[str] = field(default_factory=set)
     """Ids of products that no answer is understood of."""
+    gone: set[str] = field(default_factory=set)
+    """Ids of products that a read by id says are gone."""
 
 
 class LyingAdapter(DoubleAdapter):
@@ -51,10 +54,12 @@ class LyingAdapter(DoubleAdapter):
     async def read(
         self, refs: Sequence[RemoteRef], *, with_content: bool = True
     ) -> Mapping[RemoteRef, ReadResult]:
-        """The truth, unless one of them is not understood."""
+        """The truth, unless one of them is said to be gone or is not understood."""
         if any(ref.listing in self.lies.unreadable for ref in refs):
             raise UnexpectedResponseError("The answer makes no sense.")
-        return await super().read(refs, with_content=with_content)
+        found = await super().read(refs, with_content=with_content)
+        gone = Gone("Deleted", "No such product.")
+        return {ref: gone if ref.listing in self.lies.gone else row for ref, row in found.items()}
 
 
 def lying_platform(store: DoubleStore, lies: Lies) -> Platform:

@@ -258,6 +258,31 @@ UPDATE listing_variants SET link_state = 'LINKED',
     assert await town.rows() == [("MUG", 1, None)]
 
 
+async def test_a_store_that_forgot_a_sku_is_remembered_for(town: Town) -> None:
+    """A line of a product that is gone since has the SKU that the product was last seen with."""
+    engine = town.shop.deps.engine
+    ids = await see(engine, town.main, order("1001", line(None, 2, ref="p1")))
+    await town.shop.rows(
+        """
+INSERT INTO remote_listings (channel_id, remote_id, presence, observed_at, gone)
+VALUES (:id, 'p1', 'DELISTED', now(), 'Deleted')
+""",
+        id=town.main,
+    )
+    await town.shop.rows(
+        """
+INSERT INTO remote_variants (channel_id, remote_listing_id, parent, sku, presence, observed_at,
+    gone)
+SELECT channel_id, id, remote_id, 'MUG', 'DELISTED', now(), 'Deleted' FROM remote_listings
+"""
+    )
+    async with engine.connect() as conn:
+        assert await resolve_again(conn, town.main) == tuple(ids)
+    assert (await deduct(engine, town.main, ids)).skus == ("MUG",)
+    async with engine.connect() as conn:
+        assert await resolve_again(conn, town.main) == ()
+
+
 async def test_what_was_written_resolves_to_the_same(town: Town) -> None:
     """No order is named again for what is as it should be: digital, closed, shipped, no SKU."""
     engine = town.shop.deps.engine
