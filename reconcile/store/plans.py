@@ -222,14 +222,16 @@ WHERE a.run_id = :run_id AND a.kind = 'SYNC' AND a.state = 'PLANNED' AND NOT a.a
   AND NOT :kind = ANY(a.guards) AND EXISTS (
     SELECT 1 FROM jsonb_array_elements(a.changes) c
     CROSS JOIN LATERAL (
-        SELECT max(CAST(coalesce(e -> 'before' ->> 'amount', e ->> 'before') AS numeric)) AS most
+        SELECT max(CAST(substring(coalesce(e -> 'before' ->> 'amount', e ->> 'before')
+                              FROM '^[0-9]+(?:[.][0-9]+)?$') AS numeric)) AS most
         FROM actions o CROSS JOIN jsonb_array_elements(o.changes) e
         WHERE o.channel_id = a.channel_id AND o.object_id = a.object_id AND o.kind = 'SYNC'
           AND o.state = 'APPLIED' AND NOT o.approved
           AND o.finished_at > clock_timestamp() - CAST(:window AS interval)
-          AND e ->> 'field' = c ->> 'field' AND jsonb_typeof(e -> 'before') <> 'null') earlier
-    WHERE c ->> 'field' = ANY(:fields) AND jsonb_typeof(c -> 'after') <> 'null'
-      AND CAST(coalesce(c -> 'after' ->> 'amount', c ->> 'after') AS numeric)
+          AND e ->> 'field' = c ->> 'field') earlier
+    WHERE c ->> 'field' = ANY(:fields)
+      AND CAST(substring(coalesce(c -> 'after' ->> 'amount', c ->> 'after')
+                         FROM '^[0-9]+(?:[.][0-9]+)?$') AS numeric)
           <= earlier.most * :share)
 """),
         {
